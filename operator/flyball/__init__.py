@@ -1,0 +1,1 @@
+"""Flyball: the least CPU that keeps a latency objective."""
