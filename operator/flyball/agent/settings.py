@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
-def _option(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
+def _help(text: str) -> dict[str, str]:
+    return {"help": text}
 
 
 class SettingsError(ValueError):
@@ -23,34 +22,37 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the agent needs to know. Durations in seconds."""
+    """What the agent needs to know. Durations in seconds. The help text names the unit and the reason."""
 
-    node_name: str = field(metadata={"help": "Name of the node that this agent serves (in a pod: spec.nodeName)"})
-    operator_namespace: str = _option("flyball-system", "Namespace of the operator, where the Lease flyball-plans lies")
-    plans_lease: str = _option("flyball-plans", "Name of the Lease that says how fresh the plans are")
-    cgroup_root: Path = _option(Path("/sys/fs/cgroup"), "Mount point of the cgroup file systems")
-    journal_dir: Path = _option(Path("/run/flyball"), "Folder on the node for what was lowered; lost with a reboot, as the cgroups are")
-
-    tick_seconds: float = _option(
-        1.0, "Time between two looks at a container, seconds; below 1 s the refill of each write shows (x2 at 0.1 s)"
+    node_name: str = field(metadata=_help("Name of the node that this agent serves (in a pod: spec.nodeName)"))
+    operator_namespace: str = field(
+        default="flyball-system", metadata=_help("Namespace of the operator, where the Lease of the plans lies")
     )
-    settle_seconds: float = _option(
-        60.0, "A pod is left alone until it has been Ready this long, seconds: start-up work is not its usual work"
-    )
-    release_hold_seconds: float = _option(600.0, "A container that restarted or lost readiness is left alone this long, seconds")
-    lease_timeout_seconds: float = _option(
-        300.0,
-        "Everything is given back when the Lease has not been seen to change for this long, seconds; the operator renews it every 30 s",
+    plans_lease: str = field(default="flyball-plans", metadata=_help("Name of the Lease that says how fresh the plans are"))
+    cgroup_root: Path = field(default=Path("/sys/fs/cgroup"), metadata=_help("Mount point of the cgroup file systems"))
+    journal_dir: Path = field(
+        default=Path("/run/flyball"), metadata=_help("Folder on the node that says what was lowered; lost with a reboot, as cgroups are")
     )
 
-    api_server: str = _option("https://kubernetes.default.svc", "Address of the API server")
-    token_file: Path = _option(SERVICE_ACCOUNT / "token", "File with the bearer token; read again as it rotates")
-    ca_file: Path = _option(SERVICE_ACCOUNT / "ca.crt", "File with the certificate authority of the API server")
+    tick_seconds: float = field(default=1.0, metadata=_help("Time between two looks, seconds; faster, the refill of each write shows"))
+    settle_seconds: float = field(
+        default=60.0, metadata=_help("A pod is left alone until it has been Ready this long, seconds: starting is not its usual work")
+    )
+    release_hold_seconds: float = field(
+        default=600.0, metadata=_help("A container that restarted or lost readiness is left alone this long, seconds")
+    )
+    lease_timeout_seconds: float = field(
+        default=300.0, metadata=_help("All is given back when the Lease has not changed for this long, seconds; it is renewed every 30 s")
+    )
 
-    listen_host: str = _option("0.0.0.0", "Address for /metrics, /healthz and /readyz")
-    listen_port: int = _option(9618, "Port for /metrics, /healthz and /readyz; 0 takes a free one and logs it")
-    log_format: str = _option("text", "text, or json with one object a line")
-    log_level: str = _option("info", "debug, info, warning or error")
+    api_server: str = field(default="https://kubernetes.default.svc", metadata=_help("Address of the API server"))
+    token_file: Path = field(default=SERVICE_ACCOUNT / "token", metadata=_help("File with the bearer token; read again as it rotates"))
+    ca_file: Path = field(default=SERVICE_ACCOUNT / "ca.crt", metadata=_help("File with the API server's certificate authority"))
+
+    listen_host: str = field(default="0.0.0.0", metadata=_help("Address for /metrics, /healthz and /readyz"))
+    listen_port: int = field(default=9618, metadata=_help("Port for /metrics, /healthz and /readyz; 0 takes a free one and logs it"))
+    log_format: str = field(default="text", metadata=_help("text, or json with one object a line"))
+    log_level: str = field(default="info", metadata=_help("debug, info, warning or error"))
 
     def __post_init__(self) -> None:
         if not self.node_name:

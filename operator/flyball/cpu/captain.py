@@ -18,8 +18,8 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-# Departs: 15 samples of 1 s and their 90 % quantile instead of the maximum of 50 samples of 100 ms. Timers of CFS groups have random offsets
-# since Linux 6.3, so 100 ms samples straddle periods; and one odd second in fifteen no longer holds the quota up.
+# Departs: 15 samples of 1 s and their 90 % quantile instead of the maximum of 50 samples of 100 ms. Timers of CFS groups have random
+# offsets since Linux 6.3, so 100 ms samples straddle periods; and one odd second in fifteen no longer holds the quota up.
 USAGE_SAMPLES = 15
 USAGE_QUANTILE = 0.9
 # A first cut needs this many seconds of history: a third of the window, so that one quiet second after a start decides nothing.
@@ -27,15 +27,17 @@ SAMPLES_BEFORE_CUT = 5
 
 # Growth threshold: alpha of the paper, kept. Departs: never above (1 + T) / 2, since alpha * T >= 1 (T >= 1/3) could not grow at all.
 ALPHA = 3.0
-# Smallest growth step: below it a threshold that is just passed would be answered by a move within the noise of a sample (1 of 10 periods).
+# Smallest growth step: below it a threshold that is just passed would be answered by a move within the noise of a sample (1 of 10
+# periods).
 GROWTH_STEP_MIN = 0.05
 
-# Departs: cuts of at least 5 % (the paper: 10 %) and at most 30 % (50 %). Finer, because 1 s samples are less noisy; and slower, because a
-# cut is judged over two more samples before the next.
+# Departs: cuts of at least 5 % (the paper: 10 %) and at most 30 % (50 %). Finer, because 1 s samples are less noisy; and slower, because
+# a cut is judged over two more samples before the next.
 CUT_DEAD_BAND = 0.05
 CUT_LIMIT = 0.30
 SAMPLES_BETWEEN_CUTS = 2
-# Departs: a rollback is possible for 3 samples after a cut; with a burst allowance the effect of a cut shows only when the savings are spent.
+# Departs: a rollback is possible for 3 samples after a cut; with a burst allowance the effect of a cut shows only when the savings are
+# spent.
 SAMPLES_TO_ROLL_BACK = 3
 # After a growth the window still holds usage that the old quota capped; a third of the window later it no longer misleads.
 SAMPLES_AFTER_GROWTH = 5
@@ -45,11 +47,12 @@ RAISE_DEAD_BAND = 0.02
 # Margin in units of the spread; 3 is the paper's start.
 MARGIN_START = 3.0
 MARGIN_MAX = 12.0
-# The margin's lower bound falls from 3 at target 0 to -3 at target 0.1: a target of zero never lives off the margin, a high one may cut below q90.
+# The margin's lower bound falls from 3 at target 0 to -3 at target 0.1: a target of zero never lives off the margin, a high one may cut
+# below q90.
 MARGIN_SWING = 6.0
 TARGET_OF_FULL_SWING = 0.1
-# Departs: the margin forgets, at target 0 too, by 1/600 a second: what one throttled period in ten seconds taught (0.1) is unlearned in a minute.
-# The paper's margin at target 0 only ever grows.
+# Departs: the margin forgets, at target 0 too, by 1/600 a second: what one throttled period in ten seconds taught (0.1) is unlearned in a
+# minute. The paper's margin at target 0 only ever grows.
 FORGET_PER_SECOND = 1.0 / 600.0
 # Departs: the spread is at least 10 % of usage and 5 m; with the bare standard deviation a steady container's margin has no effect.
 SPREAD_SHARE = 0.10
@@ -57,7 +60,8 @@ SPREAD_CORES = 0.005
 # Never below mean usage plus 5 %: less than the mean cannot be worked off, whatever the target.
 ABOVE_MEAN = 1.05
 
-# Two periods: a shorter sample says nothing about a share of periods. A longer gap than this many seconds teaches the margin no more than so much.
+# Two periods: a shorter sample says nothing about a share of periods. A longer gap than this many seconds teaches the margin no more than
+# so much.
 PERIODS_MIN = 2.0
 GAP_SECONDS = 5.0
 
@@ -123,14 +127,14 @@ def growth_threshold(target: float) -> float:
 def throttle_ratio(throttled: int, sample: Sample) -> float:
     """Throttled share of wall periods, 0 to 1.
 
-    Wall periods, because `nr_periods` counts active ones only: 8 ms of work each second under a quota of 5 ms reads 0.33 there and 0.09 here.
+    Wall periods, because `nr_periods` counts active ones only: 8 ms of work a second under a quota of 5 ms reads 0.33 there, 0.09 here.
     """
     periods = sample.elapsed / sample.period - (1.0 if sample.written else 0.0)
     return min(1.0, throttled / max(1.0, periods))
 
 
 def burst_allowance(quota: float, grant: float) -> float:
-    """How much saved runtime a container may spend in one period, in cores: up to its old limit, and within the kernel's bound (the quota)."""
+    """How much saved runtime a container may spend in one period, in cores: up to its old limit, at most the quota (the kernel's bound)."""
     return max(0.0, min(quota, grant - quota))
 
 
@@ -189,8 +193,11 @@ def wanted_quota(usages: tuple[float, ...], margin: float) -> float:
 
 
 def growth(ratio: float, threshold: float) -> float:
-    """Factor of a growth. Departs: the excess is taken relative to what is above the threshold, so that a container that is throttled in every
-    period doubles whatever its target; the paper's grows by 1.1 at target 0.3."""
+    """Factor of a growth.
+
+    Departs: the excess is relative to what lies above the threshold, so that a container that is throttled in every period doubles whatever
+    its target; the paper's grows by 1.1 at target 0.3.
+    """
     return 1.0 + max(GROWTH_STEP_MIN, (ratio - threshold) / (1.0 - threshold))
 
 
