@@ -1,0 +1,299 @@
+"""One local cluster: start, use, break on purpose, stop."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from hack.cluster import components, images, monitoring, pki, preflight, tools
+from hack.cluster import layout as layouts
+from hack.cluster.errors import ClusterError
+from hack.cluster.layout import Flavour, Layout
+from hack.cluster.monitoring import Prometheus
+from hack.cluster.process import Process, poll
+from hack.cluster.sandbox import Sandbox, tail
+
+READY_SECONDS = 120.0
+"""How long a component may take to come up: 30 times what it takes on an idle machine."""
+
+
+class Component:
+    """One program of the cluster, to be killed, frozen and started again by tests of faults."""
+
+    def __init__(self, layout: Layout, sandbox: Sandbox, name: str, command: Callable[[], list[str]]) -> None:
+        self.name = name
+        self._file = layout.home / "pids" / name
+        self._log = layout.logs / f"{name}.log"
+        self._sandbox = sandbox
+        self._command = command
+
+    @property
+    def process(self) -> Process | None:
+        """The running program, None when it does not run."""
+        return Process.load(self._file)
+
+    def start(self) -> None:
+        if not self.process:
+            self._sandbox.spawn(self.name, self._command())
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL after 10 s."""
+        if process := self.process:
+            process.end(grace_seconds=10)
+
+    def kill(self) -> None:
+        if process := self.process:
+            process.signal(signal.SIGKILL)
+            poll(lambda: not process.alive(), 10)
+
+    def freeze(self) -> None:
+        """SIGSTOP: it holds its connections and answers nothing."""
+        if process := self.process:
+            process.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        if process := self.process:
+            process.signal(signal.SIGCONT)
+
+    def wait(self, ready: Callable[[], object], seconds: float = READY_SECONDS) -> None:
+        """Wait until `ready`. Raises ClusterError with the end of the log when it ends or does not come up."""
+        last: list[str] = []
+
+        def done() -> bool:
+            if self.process is None:
+                raise ClusterError(f"{self.name} ended while starting; its log ends with:\n{tail(self._log)}")
+            try:
+                return bool(ready())
+            except (OSError, ClusterError) as error:
+                last[:] = [str(error)]
+                return False
+
+        if not poll(done, seconds):
+            raise ClusterError(
+                f"{self.name} was not ready within {seconds:.0f} s ({' '.join(last)}); its log ends with:\n{tail(self._log)}"
+            )
+
+
+class Cluster:
+    """A running local cluster."""
+
+    def __init__(self, layout: Layout, progress: Callable[[str], None]) -> None:
+        self._layout = layout
+        self._progress = progress
+        self._sandbox = Sandbox(layout)
+        self.name = layout.name
+        self.flavour = layout.flavour
+        self.kubeconfig = layout.kubeconfig("admin")
+        """The administrator's kubeconfig."""
+        self.api_url = layout.api_url
+        self.ca_file = layout.pki / "ca.crt"
+        self.host_ip = layout.host_ip
+        """This machine's address as pods and Prometheus see it: programs on the machine that they must reach bind to it."""
+        self.node_name = layout.node_name
+        self.cgroup_root = layout.cgroup
+        """Folder under each cgroup hierarchy below which the node's pods lie."""
+        self.logs = layout.logs
+
+    @classmethod
+    def start(cls, name: str = "local", flavour: Flavour = Flavour.NODE, progress: Callable[[str], None] | None = None) -> Cluster:
+        """Start a cluster; one of the same name that a crash left behind is cleared away first.
+
+        Raises ClusterError with a sentence when the machine cannot, a cluster of that name runs, or a component does not come up (logs stay below
+        build/cluster/NAME/logs).
+        """
+        say = progress or _to_stderr
+        preflight.prepare(flavour, say)
+        tools.path("kit", say)
+        if old := cls.find(name):
+            raise ClusterError(f"A cluster called {old.name} is running; `make cluster-down` stops it.")
+        with _ranges():
+            remove(name)
+            layout = layouts.choose(name, flavour)
+            layout.save()
+            cluster = cls(layout, say)
+            try:
+                cluster._sandbox.start()
+            except BaseException:
+                cluster.stop(keep_logs=True)
+                raise
+        try:
+            cluster._bring_up()
+        except BaseException:
+            cluster.stop(keep_logs=True)
+            raise
+        return cluster
+
+    @classmethod
+    def find(cls, name: str) -> Cluster | None:
+        """The running cluster of that name, if there is one."""
+        layout = layouts.load(name)
+        if layout is None or not Sandbox(layout).alive():
+            return None
+        return cls(layout, _to_stderr)
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop(keep_logs=kind is not None)
+
+    def stop(self, keep_logs: bool = False) -> None:
+        """End the cluster and remove every trace of it but, if wished, its logs."""
+        self._sandbox.stop()
+        for entry in self._layout.home.iterdir() if self._layout.home.exists() else ():
+            if keep_logs and entry == self._layout.logs:
+                continue
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        if not keep_logs:
+            shutil.rmtree(self._layout.home, ignore_errors=True)
+
+    def component(self, name: str) -> Component:
+        """`etcd`, `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `containerd`, `kubelet`, `kube-proxy` or `prometheus`."""
+        layout, kit = self._layout, str(tools.path("kit"))
+        commands: dict[str, Callable[[], list[str]]] = {
+            "etcd": lambda: [kit, *components.etcd(layout)],
+            "kube-apiserver": lambda: [kit, *components.apiserver(layout)],
+            "kube-controller-manager": lambda: [kit, *components.controller_manager(layout)],
+            "kube-scheduler": lambda: [kit, *components.scheduler(layout)],
+            "containerd": lambda: ["containerd", "--config", f"{layout.home}/containerd.toml"],
+            "kubelet": lambda: [kit, *components.kubelet(layout)],
+            "kube-proxy": lambda: [kit, *components.proxy(layout)],
+            "prometheus": lambda: monitoring.command(layout),
+        }
+        return Component(layout, self._sandbox, name, commands[name])
+
+    def kubectl(self, *arguments: str, input: str | None = None, check: bool = True, timeout: float = 120) -> str:
+        """Run kubectl as the administrator; returns what it printed, errors included. Raises ClusterError when it failed and `check`."""
+        command = [str(tools.path("kit")), "kubectl", f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self._layout.home}/kubectl-cache"]
+        source = {"input": input} if input is not None else {"stdin": subprocess.DEVNULL}
+        done = subprocess.run(
+            [*command, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if check else subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+            **source,  # type: ignore[call-overload]
+        )
+        if check and done.returncode:
+            raise ClusterError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+        return str(done.stdout)
+
+    def token(self, namespace: str, service_account: str) -> str:
+        """A token of a service account, valid for a day."""
+        return self.kubectl("create", "token", service_account, "-n", namespace, "--duration=24h").strip()
+
+    def kubeconfig_for(self, namespace: str, service_account: str) -> Path:
+        """A kubeconfig that acts as a service account and has its rights alone."""
+        token = self.token(namespace, service_account)
+        return pki.write_kubeconfig(self._layout, f"{namespace}-{service_account}", {"token": token})
+
+    def load_image(self, archive: Path) -> None:
+        """Import a docker-archive into the node."""
+        socket = str(self._layout.containerd_socket)
+        self._sandbox.run(["ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", str(archive.resolve())], timeout=300)
+
+    def prometheus(self, scrape_interval_seconds: int = 5, static_targets: Mapping[str, Sequence[str]] | None = None) -> Prometheus:
+        """Start a Prometheus that scrapes annotated pods, the kubelet, and `static_targets` (job -> HOST:PORT)."""
+        tools.path("prometheus", self._progress)
+        (self._layout.home / "prometheus.yaml").write_text(monitoring.config(self._layout, scrape_interval_seconds))
+        monitoring.write_targets(self._layout, static_targets or {})
+        prometheus = Prometheus(self._layout, self.component("prometheus"))
+        prometheus.start()
+        return prometheus
+
+    def get(self, path: str) -> bytes:
+        """A raw GET of the API as the administrator."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        context.load_cert_chain(self._layout.pki / "admin.crt", self._layout.pki / "admin.key")
+        with urllib.request.urlopen(f"{self.api_url}{path}", context=context, timeout=5) as answer:
+            body: bytes = answer.read()
+            return body
+
+    def wait_for_api(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until the API server says that it is ready, e.g. after it was killed."""
+        self.component("kube-apiserver").wait(lambda: self.get("/readyz"), seconds)
+
+    def _bring_up(self) -> None:
+        started = time.monotonic()
+
+        def step(text: str) -> None:
+            self._progress(f"cluster {self.name}: {text} ({time.monotonic() - started:.1f} s)")
+
+        pki.write(self._layout)
+        self.component("etcd").start()
+        if self.flavour is Flavour.NODE:
+            self._start_containerd()
+        etcd = f"http://127.0.0.1:{self._layout.etcd_port}/health"
+        self.component("etcd").wait(
+            lambda: self._sandbox.run(["busybox", "wget", "-q", "-O", "-", etcd]) if shutil.which("busybox") else True
+        )
+        self.component("kube-apiserver").start()
+        if self.flavour is Flavour.NODE:
+            containerd = self.component("containerd")
+            containerd.wait(lambda: self._sandbox.run(["ctr", "--address", str(self._layout.containerd_socket), "version"]))
+            self.load_image(images.busybox(self._layout.home / "images" / "busybox.tar"))
+        self.wait_for_api()
+        step("API server ready")
+        self.component("kube-controller-manager").start()
+        self.component("kube-scheduler").start()
+        if self.flavour is Flavour.NODE:
+            self._start_node()
+            step("node ready")
+        account = "/api/v1/namespaces/default/serviceaccounts/default"
+        self.component("kube-controller-manager").wait(lambda: self.get(account))
+        step("up")
+
+    def _start_containerd(self) -> None:
+        home = self._layout.home
+        (home / "cni").mkdir(exist_ok=True)
+        (home / "cni" / "10-flyball.conflist").write_text(components.cni_config(self._layout))
+        (home / "containerd.toml").write_text(components.containerd_config(self._layout, images.BUSYBOX_IMAGE))
+        self.component("containerd").start()
+
+    def _start_node(self) -> None:
+        (self._layout.home / "kubelet.yaml").write_text(components.kubelet_config(self._layout))
+        (self._layout.home / "proxy.yaml").write_text(components.proxy_config(self._layout))
+        self.component("kubelet").start()
+        self.component("kube-proxy").start()
+
+        def ready() -> bool:
+            node = json.loads(self.get(f"/api/v1/nodes/{self.node_name}"))
+            conditions = {condition["type"]: condition["status"] for condition in node["status"]["conditions"]}
+            return conditions.get("Ready") == "True" and not node["spec"].get("taints")
+
+        self.component("kubelet").wait(ready)
+
+
+def remove(name: str) -> None:
+    """Remove whatever a cluster of that name left on the machine."""
+    if layout := layouts.load(name):
+        Cluster(layout, _to_stderr).stop()
+
+
+class _ranges:
+    """One cluster at a time chooses its address range."""
+
+    def __enter__(self) -> None:
+        file = tools.cache() / "ranges.lock"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._handle = file.open("w")
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        self._handle.close()
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,87 @@
+"""Processes of a cluster, found again by PID and start time, so that another command, or the next one after a crash, can end them and no other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hack.cluster.errors import ClusterError
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A running process; `started` (clock ticks since boot) tells it from a later one with the same PID."""
+
+    pid: int
+    started: str
+
+    @classmethod
+    def of(cls, pid: int) -> Process | None:
+        stat = _stat(pid)
+        return cls(pid, stat[19]) if stat else None
+
+    @classmethod
+    def load(cls, file: Path) -> Process | None:
+        """The process that `save` wrote, if it still runs."""
+        try:
+            pid, started = file.read_text().split()
+        except (FileNotFoundError, ValueError):
+            return None
+        process = cls(int(pid), started)
+        return process if process.alive() else None
+
+    def save(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{self.pid} {self.started}")
+
+    def alive(self) -> bool:
+        """Whether it runs. A child of ours that has ended is reaped on the way."""
+        try:
+            os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            pass
+        stat = _stat(self.pid)
+        return stat is not None and stat[19] == self.started and stat[0] not in "ZX"
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.alive():
+            os.kill(self.pid, number)
+
+    def end(self, grace_seconds: float) -> None:
+        """SIGTERM, then SIGKILL when it has not gone in time."""
+        for number, seconds in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 10.0)):
+            self.signal(number)
+            if poll(lambda: not self.alive(), seconds):
+                return
+        raise ClusterError(f"Process {self.pid} does not end, not even by SIGKILL.")
+
+    def child(self) -> Process | None:
+        """Its only child, once it has one."""
+        try:
+            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        except OSError:
+            return None
+        return Process.of(int(children[0])) if children else None
+
+
+def poll(condition: Callable[[], object], seconds: float, step: float = 0.05) -> bool:
+    """Whether `condition` became true within `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        if condition():
+            return True
+        if time.monotonic() > end:
+            return False
+        time.sleep(step)
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Fields 3 onwards of /proc/PID/stat."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return None
