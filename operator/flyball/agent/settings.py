@@ -25,9 +25,7 @@ class Settings:
     """What the agent needs to know. Durations in seconds. The help text names the unit and the reason."""
 
     node_name: str = field(metadata=_help("Name of the node that this agent serves (in a pod: spec.nodeName)"))
-    operator_namespace: str = field(
-        default="flyball-system", metadata=_help("Namespace of the operator, where the Lease of the plans lies")
-    )
+    operator_namespace: str = field(default="flyball-system", metadata=_help("Namespace of the operator, where the Lease of the plans lies"))
     plans_lease: str = field(default="flyball-plans", metadata=_help("Name of the Lease that says how fresh the plans are"))
     cgroup_root: Path = field(default=Path("/sys/fs/cgroup"), metadata=_help("Mount point of the cgroup file systems"))
     journal_dir: Path = field(
