@@ -80,9 +80,7 @@ class Component:
                 return False
 
         if not poll(done, seconds):
-            raise ClusterError(
-                f"{self.name} was not ready within {seconds:.0f} s ({' '.join(last)}); its log ends with:\n{tail(self._log)}"
-            )
+            raise ClusterError(f"{self.name} was not ready within {seconds:.0f} s ({' '.join(last)}); its log ends with:\n{tail(self._log)}")
 
 
 class Cluster:
@@ -184,7 +182,7 @@ class Cluster:
             text=True,
             timeout=timeout,
             check=False,
-            **source,  # type: ignore[call-overload]
+            **source,
         )
         if check and done.returncode:
             raise ClusterError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
@@ -232,13 +230,9 @@ class Cluster:
             self._progress(f"cluster {self.name}: {text} ({time.monotonic() - started:.1f} s)")
 
         pki.write(self._layout)
-        self.component("etcd").start()
+        self.component("etcd").start()  # the API server waits for it
         if self.flavour is Flavour.NODE:
             self._start_containerd()
-        etcd = f"http://127.0.0.1:{self._layout.etcd_port}/health"
-        self.component("etcd").wait(
-            lambda: self._sandbox.run(["busybox", "wget", "-q", "-O", "-", etcd]) if shutil.which("busybox") else True
-        )
         self.component("kube-apiserver").start()
         if self.flavour is Flavour.NODE:
             containerd = self.component("containerd")

@@ -43,12 +43,10 @@ def manifests() -> list[dict[str, object]]:
 
 def _granted(account: str, kind: str, where: dict[str, str], rules: list[dict[str, object]]) -> list[dict[str, object]]:
     """A role with `rules` and its binding to the account."""
-    metadata = {"name": account, **where}
-    subject = {"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}
-    role = {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": metadata, "rules": rules}
-    reference = {"apiGroup": GROUP, "kind": kind, "name": account}
-    binding = {"apiVersion": f"{GROUP}/v1", "kind": f"{kind}Binding", "metadata": metadata, "roleRef": reference, "subjects": [subject]}
-    return [role, binding]
+    common = {"apiVersion": f"{GROUP}/v1", "metadata": {"name": account, **where}}
+    role = {"apiGroup": GROUP, "kind": kind, "name": account}
+    subjects = [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}]
+    return [{**common, "kind": kind, "rules": rules}, {**common, "kind": f"{kind}Binding", "roleRef": role, "subjects": subjects}]
 
 
 def _rules(name: str) -> list[dict[str, object]]:

@@ -128,9 +128,7 @@ def choose(name: str, flavour: Flavour) -> Layout:
         layout = Layout(name, flavour, index, home(name))
         if layout.interface not in taken and not routes & {(10, second, index) for second in (250, 251, 252)}:
             return layout
-    raise ClusterError(
-        f"All {RANGES} address ranges for local clusters are in use; `make cluster-down` removes the ones that are left over."
-    )
+    raise ClusterError(f"All {RANGES} address ranges for local clusters are in use; `make cluster-down` removes the ones that are left over.")
 
 
 def _routed_second_octets() -> set[tuple[int, int, int]]:

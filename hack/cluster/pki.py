@@ -106,9 +106,7 @@ def write_kubeconfig(layout: Layout, user: str, credentials: dict[str, str]) -> 
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "flyball",
-        "clusters": [
-            {"name": "flyball", "cluster": {"server": layout.api_url, "certificate-authority-data": _encoded(layout.pki / "ca.crt")}}
-        ],
+        "clusters": [{"name": "flyball", "cluster": {"server": layout.api_url, "certificate-authority-data": _encoded(layout.pki / "ca.crt")}}],
         "users": [{"name": user, "user": credentials}],
         "contexts": [{"name": "flyball", "context": {"cluster": "flyball", "user": user}}],
     }

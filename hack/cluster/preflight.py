@@ -53,9 +53,7 @@ def install(packages: set[str]) -> None:
     """Install Debian packages. Raises ClusterError with apt's last lines."""
     quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-q", "-y", "--no-install-recommends", *sorted(packages)]):
-        done = subprocess.run(
-            command, env=quiet, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
+        done = subprocess.run(command, env=quiet, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
             end = "\n".join(done.stdout.splitlines()[-8:])
             raise ClusterError(f"`{' '.join(command)}` failed:\n{end}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -40,10 +41,8 @@ class Process:
 
     def alive(self) -> bool:
         """Whether it runs. A child of ours that has ended is reaped on the way."""
-        try:
+        with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, os.WNOHANG)
-        except ChildProcessError:
-            pass
         stat = _stat(self.pid)
         return stat is not None and stat[19] == self.started and stat[0] not in "ZX"
 

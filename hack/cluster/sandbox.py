@@ -141,7 +141,7 @@ class Sandbox:
         init = unshare.child() if unshare else None
         if init is None:
             raise ClusterError(f"The cluster {self._layout.name} does not run.")
-        return ["nsenter", "--target", str(init.pid), "--mount", "--net", "--pid", "--ipc", "--uts", "--wd=/", "--", *command]
+        return ["nsenter", "--target", str(init.pid), "--mount", "--net", "--pid", "--ipc", "--uts", "--wdns=/", "--", *command]
 
     def _join(self, unshare: Process) -> None:
         """Lay the veth pair and the routes from the machine to pods and Services."""

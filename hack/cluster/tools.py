@@ -1,7 +1,8 @@
 """Programs that the local cluster and the tests need, compiled from public Go modules and kept outside the tree.
 
-Nothing is downloaded as a binary: each tool is a Go module at a pinned version. A finished tool lies in the cache under a name that carries
-a digest of all that went into it (version, sources, flags), so that a changed recipe never meets a stale binary, and two checkouts can share one cache.
+Nothing is downloaded as a binary: each tool is a Go module at a pinned version. A finished tool lies in the cache under a name that
+carries a digest of all that went into it (version, sources, flags), so that a changed recipe never meets a stale binary, and two checkouts can
+share one cache.
 """
 
 from __future__ import annotations
@@ -140,10 +141,8 @@ def _build(tool: Tool, binary: Path, progress: Progress) -> None:
     try:
         flags = ["-trimpath", "-ldflags", tool.ldflags(), *(["-tags", tool.tags] if tool.tags else [])]
         environment = dict(os.environ, CGO_ENABLED="0", GOTOOLCHAIN="local", GOBIN=str(scratch))
-        if tool.module:
-            command = [go, "build", *flags, "-o", str(scratch / tool.name), tool.package or "."]
-        else:
-            command = [go, "install", *flags, tool.package]
+        ours = ["build", *flags, "-o", str(scratch / tool.name), tool.package or "."]
+        command = [go, *(ours if tool.module else ["install", *flags, tool.package])]
         _compile(tool, command, environment, scratch / "build.log", progress)
         (scratch / "build.log").unlink()
         scratch.rename(binary.parent)
@@ -156,9 +155,7 @@ def _compile(tool: Tool, command: list[str], environment: dict[str, str], log: P
     started = time.monotonic()
     progress(f"{tool.name}: compiling (about {tool.expected_seconds} s from an empty Go cache)")
     with log.open("wb") as output:
-        build = subprocess.Popen(
-            command, cwd=tool.module, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
+        build = subprocess.Popen(command, cwd=tool.module, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         try:
             while True:
                 try:
@@ -181,9 +178,7 @@ def _go() -> str:
     go = shutil.which("go") or ("/usr/local/go/bin/go" if Path("/usr/local/go/bin/go").exists() else None)
     if go is None:
         raise ClusterError(f"The local cluster is compiled with Go {wanted} or newer, and there is no `go` on the PATH.")
-    said = subprocess.run(
-        [go, "env", "GOVERSION"], capture_output=True, text=True, check=True, env=dict(os.environ, GOTOOLCHAIN="local")
-    ).stdout
+    said = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=True, env=dict(os.environ, GOTOOLCHAIN="local")).stdout
     found = re.match(r"go(\d+)\.(\d+)", said)
     if found is None or (int(found[1]), int(found[2])) < GO:
         raise ClusterError(f"The local cluster is compiled with Go {wanted} or newer; {go} is {said.strip()}.")
