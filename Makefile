@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+FLAVOUR ?= node
 
 ##@ General
 .PHONY: help
@@ -18,7 +19,28 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(VENV)/bin/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 
+##@ See it work
+.PHONY: demo
+demo: setup ## A cluster, a shop under load, first observed, then controlled (DEMO_MINUTES=10, KEEP=1)
+	$(PY) -m hack.demo
+
+.PHONY: cluster-up
+cluster-up: setup ## Leave a local cluster running, kubeconfig in build/cluster (FLAVOUR=api|node)
+	$(PY) -m hack.cluster up --flavour $(FLAVOUR)
+
+.PHONY: cluster-down
+cluster-down: setup ## Remove every trace of it
+	$(PY) -m hack.cluster down
+
 ##@ Checks
+.PHONY: test
+test: setup ## Every test tier that this machine can run (ARGS='-k captain'); says what it skipped
+	$(VENV)/bin/pytest $(ARGS)
+
+.PHONY: unit
+unit: setup ## The unit tier alone: no cluster, no root
+	$(VENV)/bin/pytest tests/unit $(ARGS)
+
 .PHONY: lint
 lint: setup ## ruff, formatting, import contracts
 	$(VENV)/bin/ruff check .
@@ -28,3 +50,31 @@ lint: setup ## ruff, formatting, import contracts
 .PHONY: type
 type: setup ## mypy, strict
 	$(VENV)/bin/mypy
+
+.PHONY: verify
+verify: setup ## Generated files are current: CRDs, the chart's copy, docs/reference
+	$(PY) -m hack.generate --check
+
+.PHONY: bench
+bench: setup ## One benchmark suite (SUITE=agent); result in build/bench
+	$(PY) -m tests.benchmarks.$(or $(SUITE),$(error SUITE=name says which benchmark, for example SUITE=agent))
+
+##@ Make things
+.PHONY: generate
+generate: setup ## CRDs, the chart's copy and docs/reference from the models
+	$(PY) -m hack.generate
+
+.PHONY: image
+image: setup ## The container image as build/image/flyball.tar, with docker or else buildah
+	$(PY) -m hack.image --output build/image/flyball.tar
+
+.PHONY: constraints
+constraints: ## Renew constraints.txt with today's versions of all dependencies
+	rm -rf build/constraints && $(PYTHON) -m venv build/constraints
+	build/constraints/bin/pip install -q -e '.[dev]'
+	{ head -1 constraints.txt; build/constraints/bin/pip freeze --exclude-editable; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+
+.PHONY: clean
+clean: ## Remove what was built or cached in this folder, the virtual environment included
+	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
