@@ -165,12 +165,14 @@ def assign(pod: PodView, plans: Iterable[Plan], namespace_opted_out: bool) -> di
             floor_milli=max(FLOOR_MILLI, rule.min_milli),
             burst=plan.burst,
             control=plan.control,
-            hands_off=_hands_off(pod, container, plan, rule, len(matching) > 1, namespace_opted_out),
+            hands_off=_hands_off(pod, container, plan, rule, several=len(matching) > 1, namespace_opted_out=namespace_opted_out),
         )
     return assignments
 
 
-def _hands_off(pod: PodView, container: ContainerView, plan: Plan, rule: ContainerRule, several: bool, namespace_opted_out: bool) -> HandsOff | None:
+def _hands_off(
+    pod: PodView, container: ContainerView, plan: Plan, rule: ContainerRule, *, several: bool, namespace_opted_out: bool
+) -> HandsOff | None:
     checks = (
         (namespace_opted_out or pod.opted_out, HandsOff.OPTED_OUT),
         (several, HandsOff.SEVERAL_PLANS),

@@ -1,0 +1,301 @@
+"""Governor: what the agent knows of its node, and the tick over all containers.
+
+Watches feed it (`pod_seen`, `plan_seen`, ...), the clock calls `tick` once a second, and `release_all` gives everything back. It touches cgroups and
+the journal, never the API. Each container is handled on its own: an error with one is logged, counted and does not stop the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from flyball.agent.freshness import Freshness
+from flyball.agent.journal import Entry, Journal
+from flyball.agent.plans import Assignment, HandsOff, Plan, assign
+from flyball.agent.pods import ContainerView, PodView
+from flyball.agent.record import PodRecord
+from flyball.agent.settings import Settings
+from flyball.agent.tally import Tallies, Tally
+from flyball.agent.track import Track, give_back
+from flyball.cgroup.discovery import find_container, find_pods
+from flyball.cgroup.errors import CgroupError, CgroupGone
+from flyball.cgroup.handle import UNLIMITED, ContainerHandle, PodHandle
+from flyball.cgroup.layout import Layout
+
+log = logging.getLogger(__name__)
+
+PLAN_GONE, MEASURE, JOURNAL = "PlanGone", "Measure", "Journal"
+# How long to wait before looking again for a cgroup that was not there: doubles from 1 s; a walk over 1,000 groups takes some 10 ms.
+LOCATE_SECONDS_MAX = 30.0
+
+
+class Governor:
+    """State of one node. Times are monotonic seconds, but for `wall`."""
+
+    def __init__(self, settings: Settings, layout: Layout, wall: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self.layout = layout
+        self.journal = Journal(settings.journal_dir)
+        self.tallies = Tallies(settings.node_name)
+        self.freshness = Freshness(settings.lease_timeout_seconds)
+        self.records: dict[str, PodRecord] = {}
+        self._wall = wall
+        self._plans: dict[str, dict[str, Plan]] = {}
+        self._opted_out: set[str] = set()
+        self._inherited: dict[tuple[str, str], Entry] = {}
+        self._heard: dict[str, float] = {}
+        self._dirty: set[str] = set()
+
+    # What the watches say.
+
+    def heard(self, source: str, now: float) -> None:
+        """A watch that freshness depends on proved alive."""
+        self._heard[source] = now
+
+    def pod_seen(self, view: PodView, now: float) -> None:
+        """A pod of this node appeared or changed. Takes burst back at once when its resources change."""
+        record = self.records.get(view.uid)
+        if record is None:
+            self.records[view.uid] = PodRecord(view, now, self._wall(), self.settings.release_hold_seconds)
+        elif record.update(view, now, self._wall(), self.settings.release_hold_seconds):
+            self._each(record, lambda track: track.disturbed(now))
+        self._dirty.add(view.uid)
+
+    def pod_gone(self, uid: str) -> None:
+        """A pod was deleted. Its groups are gone or go soon; what still stands is given back."""
+        record = self.records.pop(uid, None)
+        self._dirty.discard(uid)
+        if record is not None:
+            for track in list(record.tracks.values()):
+                self._drop(record, track, HandsOff.TERMINATING)
+            record.close()
+
+    def plan_seen(self, plan: Plan) -> None:
+        """A plan appeared or changed."""
+        self._plans.setdefault(plan.namespace, {})[plan.name] = plan
+        self._namespace_dirty(plan.namespace)
+
+    def plan_gone(self, namespace: str, name: str) -> None:
+        """A plan was deleted."""
+        if self._plans.get(namespace, {}).pop(name, None) is not None:
+            self._namespace_dirty(namespace)
+
+    def namespace_seen(self, name: str, opted_out: bool) -> None:
+        """A namespace's annotation was read."""
+        if opted_out != (name in self._opted_out):
+            (self._opted_out.add if opted_out else self._opted_out.discard)(name)
+            self._namespace_dirty(name)
+
+    def namespace_gone(self, name: str) -> None:
+        """A namespace was deleted."""
+        self._opted_out.discard(name)
+
+    # Start, tick, end.
+
+    def inherit(self, entries: Iterable[Entry]) -> None:
+        """What an earlier agent lowered and no track has taken over yet."""
+        self._inherited = {(entry.uid, entry.container): entry for entry in entries}
+
+    def settle_inheritance(self, now: float) -> None:
+        """Take over what a fresh plan still covers and give the rest back. Where the watches are not synced yet, all is given back."""
+        self._refresh(now)
+        for entry in list(self._inherited.values()):
+            self._give_back(entry)
+        for record in self.records.values():
+            self._each(record, lambda track, record=record: self._release_unless_free(record, track, now))  # type: ignore[misc]
+
+    def tick(self, now: float) -> None:
+        """Look at every container once."""
+        self.tallies.begin()
+        self._refresh(now)
+        fresh = self.fresh(now)
+        for record in list(self.records.values()):
+            record.count_idle(self._tally, now)
+            if not record.tracks:
+                continue
+            try:
+                throttled = record.pod_handle.throttled() if record.pod_handle else 0
+            except CgroupError:
+                record.lose_group()
+                self._dirty.add(record.view.uid)
+                throttled = 0
+            self._each(record, lambda track, record=record, count=throttled: self._step(record, track, count, now, fresh))  # type: ignore[misc]
+        self.tallies.prune(now)
+
+    def fresh(self, now: float) -> bool:
+        """Whether plans may be acted on: the Lease moves, and the watches that bring pods and plans live."""
+        return self.freshness.fresh(now) and all(now - at < self.settings.lease_timeout_seconds for at in self._heard.values())
+
+    def release_all(self, reason: str) -> int:
+        """Give everything back; the number of containers that could not be."""
+        for record in self.records.values():
+            self._each(record, lambda track: track.release(reason, self.journal) if track.lowered else None)
+        for entry in list(self._inherited.values()):
+            self._give_back(entry)
+        return sum(track.lowered for record in self.records.values() for track in record.tracks.values())
+
+    def close(self) -> None:
+        """Close all descriptors."""
+        for record in self.records.values():
+            record.close()
+
+    # One container.
+
+    def _step(self, record: PodRecord, track: Track, pod_throttled: int, now: float, fresh: bool) -> None:
+        assignment, tally = track.assignment, track.tally
+        reading, sample = track.measure(now, pod_throttled)
+        tally.touched = now
+        tally.target = assignment.target
+        reason = self._hands_off(record, track, now, fresh)
+        if reason is None and reading.quota_us == UNLIMITED:
+            reason = HandsOff.NO_QUOTA
+        if reason is not None:
+            tally.hands_off[reason] += 1
+            tally.states["hands_off"] += 1
+        elif not assignment.control:
+            tally.states["measured"] += 1
+        else:
+            tally.states["controlled"] += 1
+            track.act(now, reading, sample, assignment.burst and not record.burst_guarded(now), self.journal)
+            if track.contested(now):
+                record.hold(track.view.name, now + self.settings.release_hold_seconds, HandsOff.CONTESTED)
+            return
+        if track.lowered:
+            if reason is HandsOff.RESIZING:
+                track.drop_burst()  # the kubelet is writing the quota: it stays as it is until that is done
+            else:
+                track.release(reason or MEASURE, self.journal)
+
+    def _hands_off(self, record: PodRecord, track: Track, now: float, fresh: bool) -> HandsOff | None:
+        held = record.held(track.view.name, now)
+        if held is not None:
+            return held
+        if track.assignment.hands_off is not None:
+            return track.assignment.hands_off
+        if not fresh:
+            return HandsOff.PLANS_STALE
+        if now < record.ready_at + self.settings.settle_seconds:
+            return HandsOff.SETTLING
+        return HandsOff.RESIZING if record.resize_guarded(now) else None
+
+    def _release_unless_free(self, record: PodRecord, track: Track, now: float) -> None:
+        reason = self._hands_off(record, track, now, self.fresh(now))
+        if track.lowered and reason is not HandsOff.RESIZING and (reason is not None or not track.assignment.control):
+            track.release(reason or MEASURE, self.journal)
+
+    # Assignments and groups.
+
+    def _refresh(self, now: float) -> None:
+        for uid in self._dirty:
+            record = self.records[uid]
+            plans = self._plans.get(record.view.namespace)
+            record.assignments = assign(record.view, plans.values(), record.view.namespace in self._opted_out) if plans else {}
+            for name, track in list(record.tracks.items()):
+                container = record.view.container(name)
+                if container is None or container.container_id != track.view.container_id:
+                    self._drop(record, track, HandsOff.RESTARTED)
+                elif name not in record.assignments:
+                    self._drop(record, track, PLAN_GONE)
+                else:
+                    track.view = container
+                    self._assign(track, record.assignments[name])
+        self._dirty.clear()
+        self._locate(now)
+
+    def _locate(self, now: float) -> None:
+        waiting = [record for record in self.records.values() if now >= record.locate_at and record.untracked()]
+        if not waiting:
+            return
+        missing = [record.view.cgroup_uid for record in waiting if record.group is None]
+        groups = find_pods(self.layout.cpu, missing) if missing else {}
+        for record in waiting:
+            record.group = record.group or groups.get(record.view.cgroup_uid)
+            for container in record.untracked():
+                if record.group is None or not self._open(record, record.group, container):
+                    record.locate_later(now, LOCATE_SECONDS_MAX)
+
+    def _open(self, record: PodRecord, group: Path, container: ContainerView) -> bool:
+        path = find_container(group, container.container_id)
+        if path is None:
+            record.group = None if not group.is_dir() else group
+            return False
+        try:
+            if record.pod_handle is None:
+                record.pod_handle = PodHandle(group)
+            track = Track(record.view.uid, container, ContainerHandle(self.layout, path))
+        except CgroupError as error:
+            log.warning("%s of pod %s/%s: %s", container.name, record.view.namespace, record.view.name, error.strerror)
+            return False
+        record.tracks[container.name] = track
+        record.located()
+        self._assign(track, record.assignments[container.name])
+        entry = self._inherited.get((track.uid, container.name))
+        if entry is not None and entry.path == str(path):
+            track.inherit(entry)
+            del self._inherited[(track.uid, container.name)]
+        return True
+
+    def _assign(self, track: Track, assignment: Assignment) -> None:
+        track.assignment = assignment
+        track.tally = self._tally(assignment)
+
+    def _tally(self, assignment: Assignment) -> Tally:
+        return self.tallies.of((assignment.slo_namespace, assignment.slo, assignment.workload, assignment.group))
+
+    def _namespace_dirty(self, namespace: str) -> None:
+        self._dirty.update(uid for uid, record in self.records.items() if record.view.namespace == namespace)
+
+    def _drop(self, record: PodRecord, track: Track, reason: str) -> None:
+        try:
+            if track.lowered:
+                track.release(reason, self.journal)
+        except CgroupGone:
+            track.tally.releases[reason] += 1
+            track.forget(self.journal)
+        except CgroupError as error:
+            # The journal keeps the entry; the next attempt goes by path.
+            self._failed("release", track, error)
+            self._inherited.update(
+                {
+                    (entry.uid, entry.container): entry
+                    for entry in self.journal.entries()
+                    if (entry.uid, entry.container) == (track.uid, track.view.name)
+                }
+            )
+        track.handle.close()
+        record.tracks.pop(track.view.name, None)
+
+    def _give_back(self, entry: Entry) -> None:
+        """Give back by the journal alone: no track, perhaps no pod."""
+        try:
+            handle = ContainerHandle(self.layout, Path(entry.path))
+            try:
+                reading = handle.read()
+                give_back(handle, reading, entry.quota_us * reading.period_us // entry.period_us, None)
+                log.info("%s of pod %s: quota given back (%s)", entry.container, entry.uid, JOURNAL)
+            finally:
+                handle.close()
+        except CgroupGone:
+            pass  # the container ended, and its quota with it
+        except (CgroupError, ValueError) as error:
+            log.error("%s of pod %s: not given back yet: %s", entry.container, entry.uid, error)
+            self.tallies.errors["journal"] += 1
+            return
+        self._inherited.pop((entry.uid, entry.container), None)
+        self.journal.forget(entry.uid, entry.container)
+
+    def _each(self, record: PodRecord, do: Callable[[Track], object]) -> None:
+        """`do` with each track; a failure concerns that one only."""
+        for track in list(record.tracks.values()):
+            try:
+                do(track)
+            except CgroupGone:
+                self._drop(record, track, HandsOff.RESTARTED if track.uid in self.records else HandsOff.TERMINATING)
+            except Exception as error:  # the loop's edge: the others go on
+                self._failed("container", track, error)
+
+    def _failed(self, part: str, track: Track, error: Exception) -> None:
+        self.tallies.errors[part] += 1
+        log.error("%s of pod %s: %s", track.view.name, track.uid, error, exc_info=not isinstance(error, OSError))

@@ -1,0 +1,128 @@
+"""Records: what the governor remembers of one pod beside its view: since when it is Ready, what it is held for, where its cgroup lies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from flyball.agent.plans import Assignment, HandsOff
+from flyball.agent.pods import ContainerView, PodView
+from flyball.agent.tally import Tally
+from flyball.agent.track import Track
+from flyball.cgroup.handle import PodHandle
+
+# The kubelet carries a resize out within 0.2 s (measured) and retries a failed one within 10 s; a status that never agrees must not stop control.
+GUARD_SECONDS = 30.0
+
+
+class PodRecord:
+    """One pod of this node. Times are monotonic seconds, but for `wall`."""
+
+    def __init__(self, view: PodView, now: float, wall: float, hold_seconds: float) -> None:
+        self.view = view
+        self.assignments: dict[str, Assignment] = {}
+        self.tracks: dict[str, Track] = {}
+        self.group: Path | None = None
+        self.pod_handle: PodHandle | None = None
+        self.locate_at = -math.inf
+        self._locate_wait = 1.0
+        self._holds: dict[str, tuple[float, HandsOff]] = {}
+        self._guard_until = -math.inf
+        # The kubelet of this node wrote the time, by the clock that `wall` reads; counted on by the monotonic clock from here.
+        self.ready_at = now - max(0.0, wall - view.ready_since)
+        for container in view.containers:
+            if container.restarts and wall - container.ended < hold_seconds:
+                self.hold(container.name, now + hold_seconds - (wall - container.ended), HandsOff.RESTARTED)
+
+    def update(self, view: PodView, now: float, wall: float, hold_seconds: float) -> bool:
+        """Take a newer view; whether resources or the state of a resize changed."""
+        old, self.view = self.view, view
+        if view.ready and (not old.ready or view.ready_since != old.ready_since):
+            self.ready_at = now - max(0.0, wall - view.ready_since)
+        if old.ready and not view.ready and not view.terminating:
+            for container in view.containers:
+                self.hold(container.name, now + hold_seconds, HandsOff.LOST_READINESS)
+        before = {container.name: container for container in old.containers}
+        for container in view.containers:
+            known = before.get(container.name)
+            if known is not None and container.restarts > known.restarts:
+                self.hold(container.name, now + hold_seconds, HandsOff.RESTARTED)
+                self.locate_at = -math.inf
+        if _resize_state(old) == _resize_state(view):
+            return False
+        if [container.resources for container in old.containers] != [container.resources for container in view.containers]:
+            self._guard_until = now + GUARD_SECONDS
+        return True
+
+    def hold(self, container: str, until: float, reason: HandsOff) -> None:
+        """Leave a container alone until then."""
+        self._holds[container] = (until, reason)
+
+    def held(self, container: str, now: float) -> HandsOff | None:
+        """Why a container is to be left alone for a while, if it is."""
+        if container not in self._holds:
+            return None
+        until, reason = self._holds[container]
+        if now < until:
+            return reason
+        del self._holds[container]
+        return None
+
+    def resize_guarded(self, now: float) -> bool:
+        """Whether the kubelet may be about to write quotas: the spec changed, and the status does not show it carried out yet."""
+        return now < self._guard_until and not self.view.resize_pending and not _carried_out(self.view)
+
+    def burst_guarded(self, now: float) -> bool:
+        """Whether a resize may come at any moment, so that no burst may stand in its way."""
+        return self.view.resize_pending or self.resize_guarded(now)
+
+    def untracked(self) -> list[ContainerView]:
+        """Running containers with a limit that a plan names and no track follows yet."""
+        return [
+            container
+            for container in self.view.containers
+            if container.name in self.assignments
+            and container.name not in self.tracks
+            and container.container_id
+            and container.spec_milli is not None
+        ]
+
+    def count_idle(self, tally: Callable[[Assignment], Tally], now: float) -> None:
+        """Count the containers that a plan names but no track follows."""
+        for name, assignment in self.assignments.items():
+            if name not in self.tracks:
+                counted = tally(assignment)
+                counted.touched = now
+                counted.states["hands_off"] += 1
+                counted.hands_off[self.held(name, now) or assignment.hands_off or HandsOff.NO_CGROUP] += 1
+
+    def located(self) -> None:
+        """A cgroup was found: the next search need not wait."""
+        self._locate_wait, self.locate_at = 1.0, -math.inf
+
+    def locate_later(self, now: float, longest: float) -> None:
+        """A cgroup was not found: wait before the next search, longer each time."""
+        self.locate_at = now + self._locate_wait
+        self._locate_wait = min(longest, 2.0 * self._locate_wait)
+
+    def lose_group(self) -> None:
+        """The pod's cgroup is gone."""
+        if self.pod_handle is not None:
+            self.pod_handle.close()
+        self.group = self.pod_handle = None
+
+    def close(self) -> None:
+        """Close all descriptors."""
+        self.lose_group()
+        for track in self.tracks.values():
+            track.handle.close()
+        self.tracks.clear()
+
+
+def _resize_state(view: PodView) -> tuple[object, ...]:
+    return view.resizing, view.resize_pending, tuple((container.resources, container.actual_milli) for container in view.containers)
+
+
+def _carried_out(view: PodView) -> bool:
+    return not view.resizing and all(container.actual_milli in (None, container.spec_milli) for container in view.containers)

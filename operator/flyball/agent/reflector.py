@@ -1,0 +1,115 @@
+"""Reflector: keeps one cache in step with the API server, by a list and then a watch, again and again.
+
+Objects are parsed into slim views at once and handed to a sink; the raw JSON is dropped. A lost watch is taken up again where it was, an
+expired one (410) starts with a new list; failures back off from 0.5 to 15 s with jitter, so that agents do not return in step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from flyball.agent.apiclient import GONE, ApiClient, ApiError
+from flyball.agent.pods import MalformedObject
+
+log = logging.getLogger(__name__)
+
+BACKOFF_FIRST, BACKOFF_LAST = 0.5, 15.0
+
+View = TypeVar("View")
+
+
+class Sink(Protocol[View]):
+    """Where a reflector's views go. Keys are (namespace, name, uid)."""
+
+    def seen(self, view: View) -> None:
+        """An object appeared or changed."""
+
+    def gone(self, key: Key) -> None:
+        """An object is no more, or can no longer be read."""
+
+
+Key = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Reflector(Generic[View]):
+    """One resource. `watch_seconds`: how long one watch lasts; its end proves that the server is there."""
+
+    client: ApiClient
+    path: str
+    parse: Callable[[dict[str, Any]], View]
+    sink: Sink[View]
+    heard: Callable[[float], None]
+    watch_seconds: float
+    params: dict[str, str] = field(default_factory=dict)
+    synced: asyncio.Event = field(default_factory=asyncio.Event)
+    _known: set[Key] = field(default_factory=set)
+
+    async def run(self) -> None:
+        """Reflect until cancelled."""
+        version, backoff = "", BACKOFF_FIRST
+        while True:
+            try:
+                if not version:
+                    version = await self._list()
+                version = await self._watch(version)
+                backoff = BACKOFF_FIRST
+            except ApiError as error:
+                if error.status == GONE:
+                    version = ""
+                    log.info("%s: history expired, listing again", self.path)
+                    continue
+                log.warning("%s; again in %.1f s", error, backoff)
+                await asyncio.sleep(backoff * random.uniform(0.5, 1.5))
+                backoff = min(BACKOFF_LAST, 2.0 * backoff)
+                # An unknown failure may have lost events: only a dropped connection (0) keeps its place.
+                version = version if error.status == 0 else ""
+
+    async def _list(self) -> str:
+        found: set[Key] = set()
+        version = ""
+        async for page in self.client.pages(self.path, **self.params):
+            for raw in page.get("items") or ():
+                found.add(self._seen(raw))
+            version = page["metadata"]["resourceVersion"]
+        for key in self._known - found:
+            self.sink.gone(key)
+        self._known = found
+        self.heard(time.monotonic())
+        self.synced.set()
+        return version
+
+    async def _watch(self, version: str) -> str:
+        """Watch once; the version to go on from."""
+        async for kind, raw in self.client.watch(self.path, version, self.watch_seconds, **self.params):
+            version = raw["metadata"]["resourceVersion"]
+            if kind == "DELETED":
+                key = _key(raw)
+                self._known.discard(key)
+                self.sink.gone(key)
+            elif kind != "BOOKMARK":
+                self._known.add(self._seen(raw))
+            self.heard(time.monotonic())
+        self.heard(time.monotonic())
+        return version
+
+    def _seen(self, raw: dict[str, Any]) -> Key:
+        key = _key(raw)
+        try:
+            self.sink.seen(self.parse(raw))
+        except MalformedObject as error:
+            # In doubt, towards capacity: what cannot be read is not acted on.
+            log.error("%s %s/%s is passed over: %s", self.path, key[0], key[1], error)
+            self.sink.gone(key)
+        return key
+
+
+def _key(raw: dict[str, Any]) -> Key:
+    meta = raw["metadata"]
+    return meta.get("namespace", ""), meta["name"], meta["uid"]

@@ -1,0 +1,250 @@
+"""Track: one container under a plan; reads its counters each tick, asks the captain, writes, gives back.
+
+The governor owns the tracks and says each tick whether one may act. A track never lowers before the journal holds the entry, never raises above
+the grant, and on release sets burst 0 and the spec's quota, as the kubelet would have written it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from flyball.agent.journal import Entry, Journal
+from flyball.agent.plans import Assignment
+from flyball.agent.pods import ContainerView
+from flyball.agent.tally import Tally
+from flyball.cgroup.errors import QuotaRefused
+from flyball.cgroup.handle import UNLIMITED, ContainerHandle, Reading, quota_us
+from flyball.cpu.captain import Bounds, CaptainState, Reason, Sample, burst_allowance, decide
+
+log = logging.getLogger(__name__)
+
+# After a change of spec or status the kubelet rewrites the quota within 0.2 s (measured), after a refused one within its retry of 10 s.
+ADOPT_SECONDS = 60.0
+# Quotas are written in steps of 0.1 ms (1 m at a period of 100 ms), rounded up: smaller moves are not worth a refill.
+STEP_US = 100
+# Three foreign writes within five minutes: somebody else keeps writing, and to fight only makes the quota flap.
+CONTESTED_WRITES = 3
+CONTESTED_SECONDS = 300.0
+# A refused quota is tried again after this long, seconds: on v1 the parent may be smaller while a resize is under way.
+REFUSED_SECONDS = 5.0
+
+
+class Track:
+    """One container's cgroup, history and what was written to it. `now` is monotonic, in seconds."""
+
+    __slots__ = (
+        "_adopt_until",
+        "_foreign",
+        "_last",
+        "_last_pod",
+        "_last_time",
+        "_original",
+        "_ours",
+        "_period",
+        "_quota",
+        "_refused_until",
+        "_resume",
+        "_state",
+        "_written",
+        "assignment",
+        "handle",
+        "lowered",
+        "tally",
+        "uid",
+        "view",
+    )
+
+    def __init__(self, uid: str, view: ContainerView, handle: ContainerHandle) -> None:
+        self.uid = uid
+        self.view = view
+        self.handle = handle
+        self.assignment: Assignment
+        self.tally: Tally
+        self.lowered = False  # the journal holds an entry
+        self._original = 0  # quota to give back where no spec says it, us
+        self._ours: int | None = None  # quota as last read back after a write, us
+        self._period = 0  # us
+        self._quota = 0.0  # last decided, cores
+        self._resume = False  # somebody rewrote the quota: go back to ours on the next tick
+        self._adopt_until = -math.inf
+        self._refused_until = -math.inf
+        self._foreign: list[float] = []
+        self._state = CaptainState()
+        self._last: Reading | None = None
+        self._last_pod = 0
+        self._last_time = 0.0
+        self._written = False
+
+    def inherit(self, entry: Entry) -> None:
+        """Take over what an earlier agent lowered."""
+        reading = self.handle.read()
+        self.lowered = True
+        self._original = entry.quota_us
+        self._ours, self._period = reading.quota_us, reading.period_us
+        self._quota = reading.quota_us / reading.period_us
+
+    def disturbed(self, now: float) -> None:
+        """The pod's spec or resize status changed: burst 0 at once, and a rewritten quota is the kubelet's, not drift.
+
+        A burst above a newly shrunk limit makes the runtime's write fail and the resize hang.
+        """
+        self._adopt_until = now + ADOPT_SECONDS
+        self.drop_burst()
+
+    def drop_burst(self) -> None:
+        """Burst 0, where one of ours may stand."""
+        if self.lowered:
+            self.handle.write_burst(0)
+
+    def measure(self, now: float, pod_throttled: int) -> tuple[Reading, Sample | None]:
+        """Read, count into the tally, and return the sample since the last tick (None at the first and after a counter went back)."""
+        reading = self.handle.read()
+        last, since = self._last, now - self._last_time
+        by_pod = pod_throttled - self._last_pod
+        written, self._written = self._written, False
+        self._last, self._last_pod, self._last_time = reading, pod_throttled, now
+        grant = self._grant_us(reading)
+        if grant is None or reading.quota_us == UNLIMITED:
+            return reading, None
+        period = reading.period_us
+        tally = self.tally
+        tally.quota += reading.quota_us / period
+        tally.grant += grant / period
+        if last is None:
+            return reading, None
+        throttled, used = reading.throttled - last.throttled, reading.usage_ns - last.usage_ns
+        if throttled < 0 or used < 0 or by_pod < 0 or since <= 0.0:
+            return reading, None
+        sample = Sample(since, throttled, by_pod, used / 1e9, reading.quota_us / period, period / 1e6, written)
+        tally.quota_core_seconds += sample.quota * since
+        tally.grant_core_seconds += grant / period * since
+        tally.usage_core_seconds += sample.usage
+        wall = since / sample.period
+        tally.wall_periods += wall
+        tally.throttled_periods += min(wall, max(throttled, by_pod))
+        return reading, sample
+
+    def act(self, now: float, reading: Reading, sample: Sample | None, burst: bool, journal: Journal) -> None:
+        """One step of control. Raises OSError when the journal cannot be written: then nothing was lowered."""
+        grant = self._grant_us(reading)
+        if grant is None or now < self._refused_until:
+            return
+        if self._rewritten(reading, now):
+            self._resume = True
+            return
+        period = reading.period_us
+        if self._resume:
+            self._resume = False
+            self._note(reading, journal)
+            self._write(now, reading, min(_steps(self._quota * period), grant), grant, burst=burst, journal=journal)
+            return
+        if sample is None:
+            return
+        assignment = self.assignment
+        bounds = Bounds(min(assignment.floor_milli * 1e-3, grant / period), grant / period)
+        self._state, move = decide(self._state, sample, assignment.target, bounds)
+        if move.reason is Reason.NO_SAMPLE:
+            return
+        chosen = reading.quota_us if move.quota == sample.quota else min(_steps(move.quota * period), grant)
+        self._quota = move.quota
+        self._write(now, reading, chosen, grant, burst=burst, journal=journal)
+
+    def contested(self, now: float) -> bool:
+        """Whether somebody else keeps writing this quota. Answering yes forgets, so that a later attempt starts afresh."""
+        self._foreign = [at for at in self._foreign if now - at < CONTESTED_SECONDS]
+        if len(self._foreign) < CONTESTED_WRITES:
+            return False
+        self._foreign.clear()
+        return True
+
+    def release(self, reason: str, journal: Journal) -> None:
+        """Give back: burst 0, the spec's quota. Raises CgroupError; then it is to be tried again.
+
+        A quota that is no longer ours was written by somebody who knows better; only the burst is taken away then.
+        """
+        self.handle.write_burst(0)
+        reading = self.handle.read()
+        if self._ours is not None and not self._differs(reading) and not self._resume:
+            spec = self.view.spec_milli
+            give_back(self.handle, reading, self._original if spec is None else quota_us(spec, reading.period_us), self._grant_us(reading))
+        self.forget(journal)
+        self.tally.releases[reason] += 1
+        log.info("%s of pod %s: quota given back (%s)", self.view.name, self.uid, reason)
+
+    def forget(self, journal: Journal) -> None:
+        """Nothing is lowered any more."""
+        journal.forget(self.uid, self.view.name)
+        self.lowered = self._resume = False
+        self._ours = None
+        self._state = CaptainState()
+
+    def _grant_us(self, reading: Reading) -> int | None:
+        milli = self.view.grant_milli
+        return None if milli is None else quota_us(milli, reading.period_us)
+
+    def _differs(self, reading: Reading) -> bool:
+        """Whether the quota in force is not the one we wrote; a period that the kernel stretched (quota and burst with it) is no difference."""
+        if self._ours is None:
+            return False
+        if reading.period_us != self._period:
+            if abs(self._ours * reading.period_us - reading.quota_us * self._period) < 2 * self._period:
+                self._ours, self._period = reading.quota_us, reading.period_us
+                return False
+            return True
+        return reading.quota_us != self._ours
+
+    def _rewritten(self, reading: Reading, now: float) -> bool:
+        if not self._differs(reading):
+            return False
+        self._ours = None
+        if now >= self._adopt_until:
+            self.tally.drift += 1
+            self._foreign.append(now)
+            log.warning("%s of pod %s: somebody changed the quota to %d us", self.view.name, self.uid, reading.quota_us)
+        return True
+
+    def _note(self, reading: Reading, journal: Journal) -> None:
+        spec = self.view.spec_milli
+        self._original = reading.quota_us if spec is None else quota_us(spec, reading.period_us)
+        journal.record(Entry(self.uid, self.view.name, str(self.handle.path), self._original, reading.period_us))
+
+    def _write(self, now: float, reading: Reading, chosen: int, grant: int, *, burst: bool, journal: Journal) -> None:
+        allowance = int(burst_allowance(chosen, grant)) if burst and self.handle.has_burst else 0
+        if chosen == reading.quota_us and allowance == reading.burst_us:
+            if self._ours is None and self.lowered:
+                self._ours, self._period = chosen, reading.period_us
+            return
+        if not self.lowered:
+            self._note(reading, journal)
+            self.lowered = True
+            log.info("%s of pod %s: control begins at %d us of %d us", self.view.name, self.uid, chosen, grant)
+        try:
+            after = self.handle.write(chosen, allowance)
+        except QuotaRefused as error:
+            self._refused_until = now + REFUSED_SECONDS
+            self.handle.write_burst(0)
+            self._ours = self.handle.read().quota_us
+            log.warning("%s of pod %s: %s; tried again in %.0f s", self.view.name, self.uid, error.strerror, REFUSED_SECONDS)
+            return
+        self.tally.writes += 1
+        self._ours, self._period = after.quota_us, after.period_us
+        self._written = True
+
+
+def give_back(handle: ContainerHandle, reading: Reading, spec: int, grant: int | None) -> None:
+    """Set burst 0 and the spec's quota, unless more is in force. On v1 the pod may still be smaller: then what the kubelet put in force."""
+    if reading.quota_us == UNLIMITED or reading.quota_us >= spec:
+        handle.write_burst(0)
+        return
+    try:
+        handle.write(spec, 0)
+    except QuotaRefused:
+        if grant is None or grant >= spec:
+            raise
+        handle.write(max(grant, reading.quota_us), 0)
+
+
+def _steps(quota: float) -> int:
+    """Microseconds, rounded up to whole steps; a thousandth of a step is the rounding error of cores times period."""
+    return math.ceil(quota / STEP_US - 1e-3) * STEP_US
