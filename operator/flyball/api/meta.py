@@ -1,0 +1,136 @@
+"""What all kinds share: the base of the models, modes, object metadata, owners, label selectors, CEL rules."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+GROUP = "flyball.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+
+class Model(BaseModel):
+    """Base of all models: camelCase outside, unknown fields dropped, as a newer API server may send them."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+    def to_api(self) -> dict[str, Any]:
+        """The object as the API server stores it."""
+        return self.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+
+def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
+    """Schema extra: CEL rules, each with the sentence that a person reads when it is broken."""
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
+
+
+def list_map(*keys: str) -> dict[str, Any]:
+    """Schema extra: a list whose items are told apart by `keys`, for server-side apply."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+
+
+class Mode(enum.StrEnum):
+    """How far an object may go."""
+
+    OBSERVE = "Observe"
+    RECOMMEND = "Recommend"
+    CANARY = "Canary"
+    ENFORCE = "Enforce"
+
+    def capped(self, maximum: Mode) -> Mode:
+        """This mode, or `maximum` where that is more careful."""
+        order = list(Mode)
+        return order[min(order.index(self), order.index(maximum))]
+
+    @property
+    def acts(self) -> bool:
+        """Whether pods are touched."""
+        return self in (Mode.CANARY, Mode.ENFORCE)
+
+
+class Metadata(Model):
+    """The part of an object's metadata that Flyball reads."""
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    generation: int = 0
+    resource_version: str = ""
+    creation_timestamp: str = ""
+    deletion_timestamp: str | None = None
+
+
+class Owner(Model):
+    """The controller that a pod belongs to, in the object's namespace."""
+
+    kind: Annotated[str, Field(min_length=1, max_length=63, description="Kind of the controller, e.g. Deployment; Pod for a pod without one.")]
+    name: Annotated[str, Field(min_length=1, max_length=253, description="Name of the controller.")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+class Operator(enum.StrEnum):
+    """How a label requirement compares."""
+
+    IN = "In"
+    NOT_IN = "NotIn"
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"
+
+
+LabelValue = Annotated[str, Field(max_length=63)]
+
+
+class LabelRequirement(Model):
+    """One requirement on a label."""
+
+    key: Annotated[str, Field(min_length=1, max_length=317, description="Label key.")]
+    operator: Annotated[Operator, Field(description="How the label's value relates to `values`.")]
+    values: Annotated[
+        list[LabelValue] | None, Field(max_length=64, description="Values for In and NotIn.", json_schema_extra={"x-kubernetes-list-type": "atomic"})
+    ] = None
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        match self.operator:
+            case Operator.IN:
+                return self.key in labels and labels[self.key] in (self.values or ())
+            case Operator.NOT_IN:
+                return labels.get(self.key) not in (self.values or ()) or self.key not in labels
+            case Operator.EXISTS:
+                return self.key in labels
+            case Operator.DOES_NOT_EXIST:
+                return self.key not in labels
+
+
+class LabelSelector(Model):
+    """Pods by their labels, as in a Deployment's selector; all requirements must hold."""
+
+    match_labels: Annotated[dict[str, LabelValue] | None, Field(max_length=64, description="Labels that a pod must have with these values.")] = None
+    match_expressions: Annotated[
+        list[LabelRequirement] | None,
+        Field(max_length=32, description="Further requirements on labels.", json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = None
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",
+                "selector must not be empty: it would select every pod of the namespace",
+            ),
+            (
+                "!has(self.matchExpressions) || self.matchExpressions.all(e, e.operator in ['In', 'NotIn'] == (has(e.values) && size(e.values) > 0))",
+                "operators In and NotIn need values, Exists and DoesNotExist take none",
+            ),
+        )
+    )
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether a pod with these labels is selected."""
+        exact = all(labels.get(key) == value for key, value in (self.match_labels or {}).items())
+        return exact and all(requirement.matches(labels) for requirement in self.match_expressions or ())
