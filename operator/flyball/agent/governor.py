@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 PLAN_GONE, MEASURE, JOURNAL = "PlanGone", "Measure", "Journal"
 # How long to wait before looking again for a cgroup that was not there: doubles from 1 s; a walk over 1,000 groups takes some 10 ms.
 LOCATE_SECONDS_MAX = 30.0
+# What could not be given back (a resize under way) is tried again this often.
+RETRY_SECONDS = 5.0
 
 
 class Governor:
@@ -47,6 +49,7 @@ class Governor:
         self._inherited: dict[tuple[str, str], Entry] = {}
         self._heard: dict[str, float] = {}
         self._dirty: set[str] = set()
+        self._retry_at = 0.0
 
     # What the watches say.
 
@@ -123,6 +126,10 @@ class Governor:
                 throttled = 0
             self._each(record, lambda track, record=record, count=throttled: self._step(record, track, count, now, fresh))  # type: ignore[misc]
         self.tallies.prune(now)
+        if self._inherited and now >= self._retry_at:
+            self._retry_at = now + RETRY_SECONDS
+            for entry in list(self._inherited.values()):
+                self._give_back(entry)
 
     def fresh(self, now: float) -> bool:
         """Whether plans may be acted on: the Lease moves, and the watches that bring pods and plans live."""

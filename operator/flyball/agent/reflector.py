@@ -22,12 +22,13 @@ log = logging.getLogger(__name__)
 BACKOFF_FIRST, BACKOFF_LAST = 0.5, 15.0
 
 View = TypeVar("View")
+Taken_contra = TypeVar("Taken_contra", contravariant=True)
 
 
-class Sink(Protocol[View]):
+class Sink(Protocol[Taken_contra]):
     """Where a reflector's views go. Keys are (namespace, name, uid)."""
 
-    def seen(self, view: View) -> None:
+    def seen(self, view: Taken_contra) -> None:
         """An object appeared or changed."""
 
     def gone(self, key: Key) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import Collector
+from prometheus_client.registry import Collector
 
 # A tick this many intervals ago is not on time; a healthy agent is late by a quarter at most.
 READY_INTERVALS = 3.0
