@@ -1,0 +1,58 @@
+"""The pages say what is there: links lead somewhere, metrics and reasons are those of the code, commands are targets of the Makefile."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flyball.agent.plans import HandsOff
+from flyball.agent.tally import Tallies
+from flyball.api.conditions import ConditionType, Reason
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)", page.read_text())
+    missing = [target for target in targets if not target.startswith("http") and not (page.parent / target).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_make_targets_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for line in re.findall(r"(?:^|`)make ([a-z -]+)", page.read_text(), re.MULTILINE) for name in line.split()}
+    assert named <= targets
+
+
+def test_the_readme_says_which_file_holds_the_captain() -> None:
+    (file,) = set(re.findall(r"\*\*the Captain\*\* \(\[`([^`]+)`", (ROOT / "README.md").read_text()))
+    assert "Captain" in (ROOT / file).read_text().splitlines()[0]
+
+
+def test_metrics_on_the_page_are_those_that_the_agent_exports() -> None:
+    exported = {sample for family in Tallies("node").collect() for sample in (family.name, f"{family.name}_total")}
+    named = set(re.findall(r"flyball_agent_[a-z_]+", OPERATIONS))
+    assert named <= exported
+
+
+def test_every_reason_to_keep_hands_off_is_explained() -> None:
+    assert not [reason for reason in HandsOff if f"`{reason}`" not in OPERATIONS]
+
+
+def test_conditions_and_reasons_in_the_troubleshooting_table_exist() -> None:
+    table = OPERATIONS.split("| condition | reason |")[1].split("\n\n")[0]
+    named = set(re.findall(r"`([A-Z][A-Za-z]+)(?:=\w+)?`", table))
+    assert named <= {*ConditionType, *Reason}
+
+
+def test_the_alert_rules_are_yaml_with_an_expression_each() -> None:
+    (block,) = re.findall(r"```yaml\n(groups:.*?)```", OPERATIONS, re.DOTALL)
+    rules = yaml.safe_load(block)["groups"][0]["rules"]
+    assert all(rule["expr"] and rule["annotations"]["summary"] for rule in rules)
