@@ -1,0 +1,143 @@
+"""Policy `budget`: the burn rate of the error budget moves one pressure, and the pressure sets the targets of all groups.
+
+No model, no warm-up, no exploration that breaks the objective: it starts where nothing is throttled and rises as long as burn stays surely below
+the aim. What was too much is remembered as a ceiling. Departs from Autothrottle's Tower, a contextual bandit that treats each minute above the
+objective as a failure and explores for twelve hours (NSDI'24, section 3.3).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from flyball.cpu.tower.types import Alternative, Observation, Reading, Reason, Settings, TowerState
+
+CEILING_SHARE = 0.9
+"""A ceiling lies this far below the pressure that burned too fast."""
+
+MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What one objective asks for."""
+
+    pressure: float
+    reason: Reason
+    message: str
+    reading: Reading | None = None
+    burn: float = math.nan
+    expected: str = ""
+    alternatives: tuple[Alternative, ...] = ()
+
+
+def propose(state: TowerState, observation: Observation, settings: Settings) -> tuple[TowerState, Proposal]:
+    """The next pressure. With several objectives the most careful proposal wins."""
+    state = replace(state, ceiling=_forgotten(state, observation.time, settings))
+    if not observation.readings:
+        return state, Proposal(0.0, Reason.START, "No objective has been read yet: no throttling is tolerated.")
+    proposals = [_for_reading(state, reading, observation, settings) for reading in observation.readings]
+    chosen = min(proposals, key=lambda proposal: (proposal.pressure, -proposal.burn if math.isfinite(proposal.burn) else 0.0))
+    return _remember(state, chosen, observation, settings), chosen
+
+
+def wilson(slow: float, total: float, z: float) -> tuple[float, float]:
+    """Lower and upper bound of a share at `z` standard deviations (Wilson's score interval)."""
+    if total <= 0:
+        return 0.0, 1.0
+    share, square = min(1.0, slow / total), z * z
+    centre = (share + square / (2 * total)) / (1 + square / total)
+    half = z / (1 + square / total) * math.sqrt(share * (1 - share) / total + square / (4 * total * total))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _for_reading(state: TowerState, reading: Reading, observation: Observation, settings: Settings) -> Proposal:
+    name, budget, allowed = reading.objective.name, reading.budget, reading.objective.allowed_share
+    if not reading.usable or reading.age_seconds > settings.stale_seconds:
+        return _without_signals(state, reading, observation, settings)
+    if reading.total == 0:
+        return Proposal(state.pressure, Reason.HOLD, f"{name}: no requests in the last {reading.seconds:.0f} s; targets stay.", reading)
+    burn = reading.slow / reading.total / allowed
+    low, high = (bound / allowed for bound in wilson(reading.slow, reading.total, settings.z))
+    seen = f"{name}: {reading.slow:.0f} of {reading.total:.0f} requests slow in {reading.seconds:.0f} s, burn {burn:.2f}"
+    if burn >= settings.guard_burn and low > 1.0:
+        message = f"{seen}: a surge; no throttling is tolerated for {settings.guard_hold_seconds:.0f} s."
+        return Proposal(0.0, Reason.GUARD, message, reading, burn, "Slow requests fall back within the minute.", (_hold(reading, burn),))
+    if budget.left <= 0:
+        message = f"{seen}; the window's budget is overdrawn ({budget.left:.0%} left): no throttling is tolerated until it recovers."
+        return Proposal(0.0, Reason.OVERDRAWN, message, reading, burn, "The budget recovers as slow minutes leave the window.")
+    aim = settings.burn_aim * min(1.0, budget.left / settings.reserve)
+    if low > aim:
+        return _save(state, reading, burn, aim, seen, settings)
+    if high < aim and observation.time >= state.hold_until:
+        return _spend(state, reading, burn, aim, seen, observation, settings)
+    why = "about the aim" if high >= aim else "waiting for the last surge to leave the readings"
+    return Proposal(state.pressure, Reason.HOLD, f"{seen}: {why} ({aim:.2f}); targets stay.", reading, burn)
+
+
+def _save(state: TowerState, reading: Reading, burn: float, aim: float, seen: str, settings: Settings) -> Proposal:
+    # In proportion to how far burn lies above the aim, by the square root: targets are the square of pressure.
+    factor = max(1.0 - settings.cut_at_most, math.sqrt(aim / burn)) if aim > 0 else 1.0 - settings.cut_at_most
+    expected = f"Burn falls from {burn:.2f} to at most {aim:.2f}."
+    message = f"{seen}, surely above the aim of {aim:.2f}: targets fall."
+    return Proposal(state.pressure * factor, Reason.SAVE, message, reading, burn, expected, (_hold(reading, burn),))
+
+
+def _spend(state: TowerState, reading: Reading, burn: float, aim: float, seen: str, observation: Observation, settings: Settings) -> Proposal:
+    step = settings.rise_per_minute * _minutes(state, observation.time)
+    pressure = min(1.0, max(state.pressure, min(state.pressure + step, state.ceiling)))
+    if pressure <= state.pressure:
+        message = f"{seen}, below the aim of {aim:.2f}; more was too much not long ago: targets stay."
+        return Proposal(state.pressure, Reason.HOLD, message, reading, burn)
+    quota = sum(view.quota for view in observation.workloads if math.isfinite(view.quota))
+    stay = Alternative("stay", f"keeps {quota:.2f} cores allocated and leaves {reading.budget.left:.0%} of the budget unused")
+    message = f"{seen}, surely below the aim of {aim:.2f}: targets rise."
+    return Proposal(pressure, Reason.SPEND, message, reading, burn, f"Fewer cores than {quota:.2f}, burn at most {aim:.2f}.", (stay,))
+
+
+def _without_signals(state: TowerState, reading: Reading, observation: Observation, settings: Settings) -> Proposal:
+    name = reading.objective.name
+    if not state.last_good_reading:
+        return Proposal(0.0, Reason.START, f"{name}: its requests are not known yet: no throttling is tolerated.", reading)
+    silent = observation.time - state.last_good_reading
+    if silent <= 2 * settings.stale_seconds:
+        return Proposal(state.pressure, Reason.HOLD, f"{name}: its requests are unknown since {silent:.0f} s; targets stay for now.", reading)
+    message = f"{name}: its requests are unknown since {silent:.0f} s: no throttling is tolerated."
+    return Proposal(0.0, Reason.SIGNALS_LOST, message, reading)
+
+
+def _hold(reading: Reading, burn: float) -> Alternative:
+    """What keeping the targets would have cost."""
+    budget = reading.budget
+    per_minute = reading.slow / reading.seconds * MINUTE if reading.seconds > 0 else 0.0
+    rest = max(0.0, budget.allowed - budget.slow)
+    lasts = f"{rest / per_minute:.1f} min" if per_minute > 0 else "the window"
+    return Alternative("stay", f"at burn {burn:.2f} what is left of the budget ({budget.left:.0%}) lasts {lasts}")
+
+
+def _minutes(state: TowerState, now: float) -> float:
+    """Time since the last decision, at most one minute: a late tick makes no leap."""
+    return min(MINUTE, max(0.0, now - state.last_time)) / MINUTE if state.last_time else 0.0
+
+
+def _forgotten(state: TowerState, now: float, settings: Settings) -> float:
+    return min(1.0, state.ceiling + settings.ceiling_per_minute * _minutes(state, now))
+
+
+def _remember(state: TowerState, chosen: Proposal, observation: Observation, settings: Settings) -> TowerState:
+    fresh = all(reading.usable and reading.age_seconds <= settings.stale_seconds for reading in observation.readings)
+    ceiling, hold_until = state.ceiling, state.hold_until
+    if chosen.reason in (Reason.SAVE, Reason.GUARD) and state.pressure > 0:
+        ceiling = min(ceiling, CEILING_SHARE * state.pressure)
+    if chosen.reason is Reason.GUARD:
+        hold_until = observation.time + settings.guard_hold_seconds
+    elif chosen.reason is Reason.SAVE and chosen.reading:
+        hold_until = max(hold_until, observation.time + chosen.reading.seconds)
+    return replace(
+        state,
+        pressure=chosen.pressure,
+        ceiling=ceiling,
+        hold_until=hold_until,
+        last_time=observation.time,
+        last_good_reading=observation.time if fresh else state.last_good_reading,
+    )

@@ -1,0 +1,60 @@
+"""The tower's `decide`: groups the workloads, asks the policy for a pressure, and turns it into one target per group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from flyball.cpu.tower import budget
+from flyball.cpu.tower.budget import Proposal
+from flyball.cpu.tower.grouping import assign, shares
+from flyball.cpu.tower.types import TARGET_MAX, Decision, Observation, Reason, Settings, TowerState
+
+Policy = Callable[[TowerState, Observation, Settings], tuple[TowerState, Proposal]]
+
+
+def decide(state: TowerState, observation: Observation, settings: Settings) -> tuple[TowerState, Decision]:
+    """Choose the targets. Targets lie between 0 and TARGET_MAX; never raises, whatever the readings hold.
+
+    Raises ValueError for a policy that does not exist: a mistake of the caller's.
+    """
+    if settings.policy not in POLICIES:
+        raise ValueError(f"there is no policy {settings.policy!r}; there are {', '.join(POLICIES)}")
+    usage = {view.name: view.usage for view in observation.workloads}
+    groups = assign(usage, state.groups)
+    regrouped = bool(state.groups) and groups != dict(state.groups)
+    state, proposal = POLICIES[settings.policy](replace(state, groups=groups), observation, settings)
+    if settings.policy == "fixed":
+        targets = dict.fromkeys(groups.values(), min(TARGET_MAX, max(0.0, settings.fixed_target)))
+    else:
+        # The square gives fine steps where a target begins to hurt: near zero.
+        top = TARGET_MAX * proposal.pressure**2
+        targets = {group: top * share for group, share in shares(usage, groups).items()}
+    return state, _decision(proposal, targets, groups, regrouped)
+
+
+def _fixed(state: TowerState, observation: Observation, settings: Settings) -> tuple[TowerState, Proposal]:
+    """Policy `fixed`: the user's target, whatever the readings."""
+    message = f"The target is fixed at {settings.fixed_target:.1%} of throttled periods."
+    reading = max(observation.readings, key=lambda its: its.budget.burn_rate, default=None)
+    return replace(state, last_time=observation.time), Proposal(0.0, Reason.FIXED, message, reading)
+
+
+POLICIES: Mapping[str, Policy] = {"budget": budget.propose, "fixed": _fixed}
+"""The seam for further policies."""
+
+
+def _decision(proposal: Proposal, targets: Mapping[str, float], groups: Mapping[str, str], regrouped: bool) -> Decision:
+    reason, message = proposal.reason, proposal.message
+    if regrouped and reason is Reason.HOLD:
+        reason, message = Reason.REGROUPED, f"{message} Workloads came, went or changed groups."
+    return Decision(
+        targets=targets,
+        groups=groups,
+        reason=reason,
+        message=message,
+        governing=proposal.reading.objective.name if proposal.reading else None,
+        burn_rate=proposal.burn,
+        expected=proposal.expected,
+        alternatives=proposal.alternatives,
+    )

@@ -1,0 +1,184 @@
+"""What goes into the tower and what comes out. All values carry their time; nothing here knows of Kubernetes or Prometheus."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flyball.slo import Budget, Objective
+
+TARGET_MAX = 0.30
+"""Highest throttle target: with the captain's growth threshold of 3 T a third could never be exceeded, so nothing would grow."""
+
+CHECKPOINT_VERSION = 1
+
+
+class Reason(enum.StrEnum):
+    """Why targets are what they are."""
+
+    START = "Start"
+    """Nothing is known yet: no throttling tolerated."""
+    SPEND = "Spend"
+    """Budget to spare: targets rise."""
+    SAVE = "Save"
+    """The budget burns faster than planned: targets fall."""
+    HOLD = "Hold"
+    """About right, or too few requests to tell."""
+    GUARD = "Guard"
+    """A surge of slow requests: no throttling tolerated, at once."""
+    OVERDRAWN = "Overdrawn"
+    """The window's budget is spent: no throttling tolerated until it recovers."""
+    SIGNALS_LOST = "SignalsLost"
+    """Requests have been unknown for too long: towards capacity."""
+    FIXED = "Fixed"
+    """The user named the target."""
+    REGROUPED = "Regrouped"
+    """Targets moved because workloads joined, left or changed groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One objective as it is known now."""
+
+    objective: Objective
+    budget: Budget
+    good: float
+    """Good requests in the latest reading."""
+    total: float
+    seconds: float
+    """Time that the latest reading covers."""
+    age_seconds: float
+    """How long ago it ended; infinite when there has been none."""
+
+    @property
+    def slow(self) -> float:
+        return max(0.0, self.total - self.good)
+
+    @property
+    def usable(self) -> bool:
+        return all(map(math.isfinite, (self.good, self.total, self.seconds, self.age_seconds))) and self.total >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadView:
+    """One workload's CPU over the last minute, in cores; NaN where unknown."""
+
+    name: str
+    usage: float = math.nan
+    quota: float = math.nan
+    grant: float = math.nan
+    throttle_ratio: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All that the tower sees at one time (Unix seconds)."""
+
+    time: float
+    readings: tuple[Reading, ...]
+    workloads: tuple[WorkloadView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A choice that was not made and what it would have brought."""
+
+    choice: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Targets by group and workload, and why."""
+
+    targets: Mapping[str, float]
+    """Group -> throttled share of wall periods, 0 to TARGET_MAX."""
+    groups: Mapping[str, str]
+    """Workload -> group."""
+    reason: Reason
+    message: str
+    governing: str | None = None
+    burn_rate: float = math.nan
+    """Burn rate of the latest reading of the governing objective."""
+    expected: str = ""
+    alternatives: tuple[Alternative, ...] = ()
+
+    def permille(self, group: str) -> int:
+        """A group's target as plans carry it."""
+        return round(1000 * self.targets[group])
+
+
+@dataclass(frozen=True, slots=True)
+class TowerState:
+    """What the tower remembers between decisions."""
+
+    pressure: float = 0.0
+    """One scalar from 0 (no throttling tolerated) to 1 (the highest targets)."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Workload -> group, for hysteresis."""
+    ceiling: float = 1.0
+    """Somewhat less than the pressure that was too much not long ago; forgotten slowly."""
+    hold_until: float = 0.0
+    """Unix time before which pressure does not rise."""
+    last_time: float = 0.0
+    last_good_reading: float = 0.0
+    """Unix time at which requests were last known."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A small versioned object for a checkpoint."""
+        return {
+            "version": CHECKPOINT_VERSION,
+            "pressure": self.pressure,
+            "groups": dict(self.groups),
+            "ceiling": self.ceiling,
+            "holdUntil": self.hold_until,
+            "lastTime": self.last_time,
+            "lastGoodReading": self.last_good_reading,
+        }
+
+    @classmethod
+    def from_json(cls, stored: object) -> TowerState:
+        """The state that was stored; a fresh, safe one when that is of another version or no such object."""
+        if not isinstance(stored, dict) or stored.get("version") != CHECKPOINT_VERSION:
+            return cls()
+        try:
+            numbers = [float(stored[key]) for key in ("pressure", "ceiling", "holdUntil", "lastTime", "lastGoodReading")]
+            groups = {str(workload): str(group) for workload, group in stored["groups"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return cls()
+        if not all(map(math.isfinite, numbers)):
+            return cls()
+        pressure, ceiling, hold_until, last_time, last_good = numbers
+        return cls(min(1.0, max(0.0, pressure)), groups, min(1.0, max(0.0, ceiling)), hold_until, last_time, last_good)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the tower steers. The defaults serve; each says what it trades."""
+
+    policy: str = "budget"
+    fixed_target: float = 0.0
+    """Policy `fixed`: the target of every group."""
+    burn_aim: float = 0.5
+    """Burn rate that a minute is steered to. At 1 the budget is spent exactly and half of the minutes lie above the objective; at 0.5 and 1,500
+    requests a minute (15 slow ones allowed) chance alone puts one minute in a hundred above."""
+    rise_per_minute: float = 0.16
+    """Rise of pressure while there is budget to spare: from 0 to a target of 5 % in two and a half minutes. A step shows in the readings a scrape
+    and a look-back later (about 40 s at 5 s scrapes), so a faster rise would overshoot by more than a tenth."""
+    ceiling_per_minute: float = 0.03
+    """How fast a pressure that was too much is forgotten: the same mistake at most every ten minutes or so."""
+    cut_at_most: float = 0.6
+    """Largest share of pressure that one decision takes away, the guard apart."""
+    guard_burn: float = 3.0
+    """Burn rate of the latest reading at which the guard fires, if it surely is above 1: half a minute of it puts the whole minute above."""
+    guard_hold_seconds: float = 60.0
+    """How long pressure stays at zero after the guard: until the readings are free of the surge."""
+    z: float = 1.2816
+    """Confidence of a step in standard deviations: 90 % one-sided that burn lies on its side of the aim."""
+    reserve: float = 0.3
+    """Share of the budget that is kept: below it, the aim shrinks in proportion, to nothing when the budget is spent."""
+    stale_seconds: float = 90.0
+    """Readings older than this are held on to; older than twice this, targets go to zero."""
