@@ -1,0 +1,138 @@
+"""From an indicator to PromQL: counters of good and of all requests. Pure.
+
+The object's namespace is added to every matcher, so that nobody reads what is not theirs. `le` bounds are numbers: "0.2", "0.20" and "2e-1" are one
+bucket. Where the threshold is no bound, the bound below counts, never a laxer one.
+
+Presets, from the projects' own documentation: Istio "Standard Metrics" (istio_request_duration_milliseconds; destination_workload,
+destination_workload_namespace, reporter, response_code), Linkerd "Proxy Metrics" (response_latency_ms, time to first byte; direction, deployment,
+namespace, status_code), ingress-nginx "Monitoring" (nginx_ingress_controller_request_duration_seconds; ingress, status; its label `namespace` becomes
+`exported_namespace` unless the scrape honours labels).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from flyball.signals.answers import NoValue, SignalError
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """A classic histogram and the series of it that count."""
+
+    metric: str
+    scale: float
+    """Bounds per second: 1 where they are in seconds, 1000 where in milliseconds."""
+    exact: Mapping[str, str] = field(default_factory=dict)
+    """Label -> value."""
+    bad: Mapping[str, str] = field(default_factory=dict)
+    """Label -> anchored regular expression of requests that are bad however fast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Two counters as PromQL, with `{window}` where the look-back in seconds goes."""
+
+    good: str
+    total: str
+    newest: str
+    """Expression of the time of the newest sample."""
+    threshold_used: float | None
+    """Seconds; None for free expressions."""
+    hint: str | None = None
+
+
+_PRESETS = {
+    "istio": ("istio_request_duration_milliseconds", 1000.0, "destination_workload", "destination_workload_namespace", "response_code"),
+    "linkerd": ("response_latency_ms", 1000.0, "deployment", "namespace", "status_code"),
+    "nginx-ingress": ("nginx_ingress_controller_request_duration_seconds", 1.0, "ingress", "exported_namespace", "status"),
+}
+_PRESET_LABELS = {"istio": {"reporter": "destination"}, "linkerd": {"direction": "inbound"}, "nginx-ingress": {}}
+
+
+def histogram(namespace: str, metric: str, milliseconds: bool, matchers: Mapping[str, str], bad_matchers: Mapping[str, str]) -> Histogram:
+    """The histogram that an object of `namespace` names."""
+    return Histogram(metric, 1000.0 if milliseconds else 1.0, {**matchers, "namespace": namespace}, bad_matchers)
+
+
+def preset(namespace: str, name: str, workload: str) -> Histogram:
+    """The histogram that a mesh or gateway keeps for a workload. Raises KeyError for a preset that does not exist."""
+    metric, scale, workload_label, namespace_label, code = _PRESETS[name]
+    return Histogram(metric, scale, {**_PRESET_LABELS[name], workload_label: workload, namespace_label: namespace}, {code: "5.."})
+
+
+def bounds(histogram: Histogram) -> str:
+    """Query that lists the bucket bounds."""
+    return f"group by (le) ({histogram.metric}_bucket{{{_selector(histogram)}}})"
+
+
+def resolve(histogram: Histogram, threshold_seconds: float, les: Iterable[str]) -> Query:
+    """The counters for a threshold, given the `le` labels that exist. Raises SignalError when no bucket lies at or below it."""
+    spelled: dict[float, list[str]] = {}
+    for le in les:
+        try:
+            spelled.setdefault(float(le), []).append(le)
+        except ValueError:
+            continue  # not a bound
+    wanted = threshold_seconds * histogram.scale
+    # A bound that differs in the last bits of a float is the same bound: 0.2 seconds and 200 / 1000.
+    usable = [bound for bound in spelled if math.isfinite(bound) and (bound <= wanted or math.isclose(bound, wanted, rel_tol=1e-9))]
+    name = f"{histogram.metric}_bucket"
+    if not spelled:
+        raise SignalError(NoValue.NO_SERIES, f"There is no series {name}{{{_selector(histogram)}}}.")
+    if not usable:
+        smallest = min(spelled)
+        raise SignalError(
+            NoValue.NO_BUCKET,
+            f"{name} has no bucket at or below {wanted:g} (its smallest is {smallest:g}): add the bucket {wanted:g} to the histogram.",
+        )
+    bound = max(usable)
+    exact = math.isclose(bound, wanted, rel_tol=1e-9)
+    hint = None if exact else f"{wanted:g} is no bucket of {name}; {bound:g} counts instead. Add the bucket {wanted:g} to the histogram."
+    le = "|".join(_regex_literal(text) for text in sorted(spelled[bound]))
+    fast = ",".join([_selector(histogram), f'le=~"{le}"', *(f'{label}!~"{_quote(value)}"' for label, value in sorted(histogram.bad.items()))])
+    count = f"{histogram.metric}_count{{{_selector(histogram)}}}"
+    return Query(
+        good=f"sum(increase({name}{{{fast}}}[{{window}}s]))",
+        total=f"sum(increase({count}[{{window}}s]))",
+        newest=f"max(timestamp({count}))",
+        threshold_used=bound / histogram.scale,
+        hint=hint,
+    )
+
+
+def promql(good: str, total: str, allowed: bool) -> Query:
+    """The counters of free expressions. Raises SignalError where the operator does not allow them."""
+    if not allowed:
+        raise SignalError(
+            NoValue.PROMQL_NOT_ALLOWED,
+            "indicator.promql would read with the operator's rights; use histogram or preset, or start the operator with --allow-promql.",
+        )
+    return Query(
+        good=f"increase(({good})[{{window}}s:5s])",
+        total=f"increase(({total})[{{window}}s:5s])",
+        newest=f"max(timestamp({total}))",
+        threshold_used=None,
+    )
+
+
+def both(query: Query, window_seconds: float) -> str:
+    """One expression with good and total requests of the last `window_seconds`, told apart by the label `of`; one evaluation, one time."""
+    parts = (("good", query.good), ("total", query.total))
+    window = f"{max(1, round(window_seconds))}"
+    return " or ".join(f'label_replace({expression.replace("{window}", window)}, "of", "{name}", "", "")' for name, expression in parts)
+
+
+def _selector(histogram: Histogram) -> str:
+    return ",".join(f'{label}="{_quote(value)}"' for label, value in sorted(histogram.exact.items()))
+
+
+def _quote(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _regex_literal(text: str) -> str:
+    """A bound as a regular expression that matches it alone, quoted for PromQL."""
+    return text.replace(".", "\\\\.").replace("+", "\\\\+")
