@@ -132,7 +132,7 @@ def milli_cpu(quantity: str | int | float) -> int:
         if match is None:
             raise InvalidOperation
         return math.ceil(Decimal(match[1]) * FACTORS[match[2]])
-    except (InvalidOperation, OverflowError, ValueError) as error:
+    except (ArithmeticError, ValueError) as error:
         raise MalformedObject(f"a readable CPU quantity: {quantity!r}") from error
 
 
