@@ -13,7 +13,7 @@ import resource
 import signal
 import time
 
-from flyball.agent import logs
+from flyball import logs
 from flyball.agent.apiclient import ApiClient
 from flyball.agent.governor import Governor
 from flyball.agent.server import Health, Server
