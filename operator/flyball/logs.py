@@ -1,4 +1,4 @@
-"""Log formats of operator and agent: text for people, or JSON with one object a line for collectors. Standard library alone, for the agent's sake.
+"""Log formats of operator and agent: text for people, or JSON with one object a line for collectors. Standard library alone, for the agent's sake."""
 
 from __future__ import annotations
 
