@@ -1,0 +1,165 @@
+"""A thin client: the official package's asyncio connection and credentials, raw JSON instead of its models.
+
+Parsing a list of 2,000 pods into the models takes a second of CPU, raw JSON an eighth of it. Writes go through server-side apply with one field
+manager; a conflict is a finding that is shown, not a nuisance that is forced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import kopf
+from kubernetes.aio import client, config
+from kubernetes.aio.config.config_exception import ConfigException
+
+from flyball import __version__
+
+FIELD_MANAGER = "flyball"
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+REQUEST_SECONDS = 15.0
+"""A request that takes longer is given up: the next tick tries again, and meanwhile nothing else waits."""
+
+
+class KubeError(Exception):
+    """The API server refused or could not be reached; `status` is the HTTP status, 0 when there was no answer."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotFound(KubeError):
+    """There is no such object, or no such kind."""
+
+
+class Conflict(KubeError):
+    """Someone else owns a field, or the object has changed meanwhile."""
+
+
+class Unreachable(KubeError):
+    """The API server did not answer."""
+
+
+_ERRORS: Mapping[int, type[KubeError]] = {404: NotFound, 409: Conflict}
+
+
+class Kube:
+    """Requests to one API server."""
+
+    def __init__(self, configuration: client.Configuration) -> None:
+        self._configuration = configuration
+        self._client = client.ApiClient(configuration)
+        self._client.user_agent = f"flyball/{__version__}"
+
+    @classmethod
+    async def connect(cls, kubeconfig: str | None = None) -> Kube:
+        """With a kubeconfig (its path, or the user's own), or as the pod's service account. Raises KubeError when there is neither."""
+        configuration = client.Configuration()
+        try:
+            if kubeconfig or not SERVICE_ACCOUNT.exists():  # noqa: ASYNC240 - a local file, read once
+                await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
+            else:
+                config.load_incluster_config(client_configuration=configuration)
+        except (ConfigException, OSError, ValueError) as error:
+            raise KubeError(0, f"No Kubernetes cluster is configured: {error}") from error
+        configuration.retries = False
+        return cls(configuration)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def __aenter__(self) -> Kube:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def login(self) -> kopf.ConnectionInfo:
+        """The same credentials for kopf, which opens connections of its own."""
+        its = self._configuration
+        header = await its.get_api_key_with_prefix("BearerToken") or ""
+        return kopf.ConnectionInfo(
+            server=its.host,
+            ca_path=its.ssl_ca_cert,
+            insecure=None if its.verify_ssl else True,
+            certificate_path=its.cert_file,
+            private_key_path=its.key_file,
+            scheme="Bearer" if header else None,
+            token=header.removeprefix("Bearer ") or None,
+        )
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        return await self._request("GET", path, query)
+
+    async def items(self, path: str) -> list[dict[str, Any]]:
+        """All objects of a list, fetched in chunks."""
+        found: list[dict[str, Any]] = []
+        query = {"limit": "500"}
+        while True:
+            page = await self.get(path, query)
+            found += page["items"]
+            token = page["metadata"].get("continue")
+            if not token:
+                return found
+            query["continue"] = token
+
+    async def apply(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Server-side apply as `flyball`, without force. Raises Conflict when another manager owns a field."""
+        return await self._request("PATCH", path, {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}, body, APPLY)
+
+    async def merge(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """JSON merge patch."""
+        return await self._request("PATCH", path, {"fieldManager": FIELD_MANAGER}, body, MERGE)
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._request("POST", path, {"fieldManager": FIELD_MANAGER}, body)
+
+    async def replace(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Raises Conflict when the object has another resourceVersion by now."""
+        return await self._request("PUT", path, {"fieldManager": FIELD_MANAGER}, body)
+
+    async def delete(self, path: str) -> None:
+        """Delete; that there is none is fine."""
+        try:
+            await self._request("DELETE", path)
+        except NotFound:
+            return
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        try:
+            serialized = await self._client.param_serialize(
+                method, path, query_params=list((query or {}).items()), header_params=headers, body=body, auth_settings=["BearerToken"]
+            )
+            answer = await self._client.call_api(*serialized, _request_timeout=REQUEST_SECONDS)
+            content = await answer.read()
+        except TimeoutError as error:
+            raise Unreachable(0, f"The API server did not answer within {REQUEST_SECONDS:g} s.") from error
+        except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
+            raise Unreachable(0, f"The API server at {self._configuration.host} cannot be reached: {error}") from error
+        if answer.status >= 400:
+            raise _ERRORS.get(answer.status, KubeError)(answer.status, _message(content, answer.status))
+        parsed: dict[str, Any] = json.loads(content)
+        return parsed
+
+
+def _message(content: bytes, status: int) -> str:
+    """What the API server said, in its own words."""
+    try:
+        return str(json.loads(content)["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"The API server answered {status}."

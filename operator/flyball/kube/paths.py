@@ -1,0 +1,46 @@
+"""Paths of the API's objects."""
+
+from __future__ import annotations
+
+from flyball.api.meta import GROUP, VERSION
+
+
+def latencyslos(namespace: str | None = None) -> str:
+    """The collection: of a namespace, or of the cluster."""
+    return _ours("latencyslos", namespace)
+
+
+def latencyslo(namespace: str, name: str) -> str:
+    return f"{latencyslos(namespace)}/{name}"
+
+
+def throttleplans(namespace: str | None = None) -> str:
+    return _ours("throttleplans", namespace)
+
+
+def throttleplan(namespace: str, name: str) -> str:
+    return f"{throttleplans(namespace)}/{name}"
+
+
+def lease(namespace: str, name: str) -> str:
+    return f"{leases(namespace)}/{name}"
+
+
+def leases(namespace: str) -> str:
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+
+
+def autoscalers() -> str:
+    return "/apis/autoscaling/v2/horizontalpodautoscalers"
+
+
+def vertical_autoscalers() -> str:
+    return "/apis/autoscaling.k8s.io/v1/verticalpodautoscalers"
+
+
+def events(namespace: str) -> str:
+    return f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+
+
+def _ours(plural: str, namespace: str | None) -> str:
+    return f"/apis/{GROUP}/{VERSION}/" + (f"namespaces/{namespace}/{plural}" if namespace else plural)
