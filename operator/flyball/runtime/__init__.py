@@ -1,1 +1,1 @@
-
+"""The operator's process: settings, work queue, HTTP endpoints, leadership, and kopf embedded for the watches."""

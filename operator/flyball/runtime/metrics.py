@@ -1,0 +1,64 @@
+"""The operator's own metrics, one registry a process, label sets deleted when their object goes. Never labelled by pod."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_OBJECT = ("slo_namespace", "slo")
+
+
+class Metrics:
+    """Every metric the operator exports."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        objective = (*_OBJECT, "objective")
+
+        def gauge(name: str, text: str, labels: tuple[str, ...]) -> Gauge:
+            return Gauge(f"flyball_{name}", text, labels, registry=self.registry)
+
+        self.budget_left = gauge("slo_budget_left_ratio", "Error budget left of the window's; negative when overdrawn", objective)
+        self.burn_rate = gauge("slo_burn_rate", "Slow share of the latest reading over the allowed share", objective)
+        self.slow_ratio = gauge("slo_slow_ratio", "Share of slow requests in the window", objective)
+        self.minutes_above = gauge("slo_minutes_above", "Minutes of the window in which more than the allowed share was slow", objective)
+        self.requests = gauge("slo_requests", "Known requests in the window", objective)
+        self.target = gauge("tower_target_ratio", "Throttle target of a group", (*_OBJECT, "group"))
+        self.saved = gauge("slo_saved_ratio", "Share of the granted CPU that is not allocated", _OBJECT)
+        self.decisions = Counter("flyball_tower_decisions", "Decisions by reason", (*_OBJECT, "reason"), registry=self.registry)
+        self.ticks = Histogram("flyball_tick_seconds", "Time of one look at an object", registry=self.registry)
+        self.failures = Counter("flyball_tick_failures", "Looks at an object that failed", ("error",), registry=self.registry)
+        self.queries = Histogram("flyball_prometheus_query_seconds", "Time of a Prometheus query", ("outcome",), registry=self.registry)
+        self.writes = Counter("flyball_api_writes", "Writes to the Kubernetes API", ("what",), registry=self.registry)
+        self.queue = Gauge("flyball_queue_keys", "Objects that wait for their look", registry=self.registry)
+        self.leading = Gauge("flyball_leading", "1 while this operator leads", registry=self.registry)
+
+    def drop(self, namespace: str, name: str) -> None:
+        """Forget the series of an object that is gone."""
+        for metric in self._labelled():
+            for labels in _labels_of(metric, namespace, name):
+                metric.remove(*labels)
+
+    def _labelled(self) -> Iterable[Gauge | Counter]:
+        return (
+            self.budget_left,
+            self.burn_rate,
+            self.slow_ratio,
+            self.minutes_above,
+            self.requests,
+            self.target,
+            self.saved,
+            self.decisions,
+        )
+
+
+def _labels_of(metric: Gauge | Counter, namespace: str, name: str) -> list[list[str]]:
+    """Label values of the metric's series that belong to the object."""
+    found = []
+    for sample in next(iter(metric.collect())).samples:
+        if sample.name.endswith("_created"):
+            continue
+        if (sample.labels["slo_namespace"], sample.labels["slo"]) == (namespace, name):
+            found.append(list(sample.labels.values()))
+    return found
