@@ -79,8 +79,8 @@ KINDS = (
         (
             Column("Mode", ".status.mode", description="Mode in effect."),
             Column("Ready", '.status.conditions[?(@.type=="Ready")].status', description="Understood, and its loop runs."),
-            Column("Budget left %", ".status.objectives[0].budgetLeftPercent", description="Error budget left of the first objective."),
-            Column("Burn", ".status.objectives[0].burnRate", description="Burn rate of the first objective; 1 spends the budget exactly."),
+            Column("Budget left %", ".status.objectives[0].budgetLeftPercent", description="Error budget left of the governing objective."),
+            Column("Burn", ".status.objectives[0].burnRate", description="Burn rate of the governing objective; 1 spends the budget exactly."),
             Column("Saved %", ".status.savedPercent", "integer", description="Share of the granted CPU that is not allocated."),
             Column("Reason", '.status.conditions[?(@.type=="Enforcing")].reason', priority=1, description="Why it enforces, or does not."),
             Column("Used m", ".status.cores.usedMilli", "integer", 1, "CPU used, in millicores."),

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from flyball.api.cel import list_map
 from flyball.api.conditions import Condition
-from flyball.api.meta import Model, Owner, list_map
+from flyball.api.meta import Model, Owner
 
 DECISIONS = 10
 """Decisions kept in the status."""
@@ -87,7 +88,9 @@ class LatencySLOStatus(Model):
     mode: Annotated[str | None, Field(max_length=16, description="Mode in effect, after the operator's --max-mode.")] = None
     conditions: Annotated[list[Condition], Field(max_length=16, description="Conditions.", json_schema_extra=list_map("type"))] = []
     governing: Annotated[str | None, Field(max_length=63, description="The objective that governs.")] = None
-    objectives: Annotated[list[ObjectiveStatus], Field(max_length=4, description="Budgets by objective.", json_schema_extra=list_map("name"))] = []
+    objectives: Annotated[
+        list[ObjectiveStatus], Field(max_length=4, description="Budgets by objective, the governing one first.", json_schema_extra=list_map("name"))
+    ] = []
     workloads: Annotated[
         list[WorkloadStatus],
         Field(max_length=WORKLOADS, description="Workloads found, at most 64.", json_schema_extra={"x-kubernetes-list-type": "atomic"}),

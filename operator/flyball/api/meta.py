@@ -1,17 +1,31 @@
-"""What all kinds share: the base of the models, modes, object metadata, owners, label selectors, CEL rules."""
+"""What all kinds share: the base of the models, modes, object metadata, owners, label selectors."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 GROUP = "flyball.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
+
+
+class InvalidObject(ValueError):
+    """An object that this version cannot read, e.g. because the CRD in the cluster is another version's; `problems` are sentences with paths."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
+    return f"{path or 'the object'}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 
 class Model(BaseModel):
@@ -19,19 +33,17 @@ class Model(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
 
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> Self:
+        """The object that the API server returned. Raises InvalidObject; unknown fields are no reason."""
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            raise InvalidObject(tuple(_sentence(problem) for problem in error.errors())) from None
+
     def to_api(self) -> dict[str, Any]:
         """The object as the API server stores it."""
         return self.model_dump(by_alias=True, exclude_none=True, mode="json")
-
-
-def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
-    """Schema extra: CEL rules, each with the sentence that a person reads when it is broken."""
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
-
-
-def list_map(*keys: str) -> dict[str, Any]:
-    """Schema extra: a list whose items are told apart by `keys`, for server-side apply."""
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
 class Mode(enum.StrEnum):
@@ -93,7 +105,7 @@ class LabelRequirement(Model):
     key: Annotated[str, Field(min_length=1, max_length=317, description="Label key.")]
     operator: Annotated[Operator, Field(description="How the label's value relates to `values`.")]
     values: Annotated[
-        list[LabelValue] | None, Field(max_length=64, description="Values for In and NotIn.", json_schema_extra={"x-kubernetes-list-type": "atomic"})
+        list[LabelValue] | None, Field(max_length=16, description="Values for In and NotIn.", json_schema_extra={"x-kubernetes-list-type": "atomic"})
     ] = None
 
     def matches(self, labels: Mapping[str, str]) -> bool:
@@ -111,24 +123,11 @@ class LabelRequirement(Model):
 class LabelSelector(Model):
     """Pods by their labels, as in a Deployment's selector; all requirements must hold."""
 
-    match_labels: Annotated[dict[str, LabelValue] | None, Field(max_length=64, description="Labels that a pod must have with these values.")] = None
+    match_labels: Annotated[dict[str, LabelValue] | None, Field(max_length=16, description="Labels that a pod must have with these values.")] = None
     match_expressions: Annotated[
         list[LabelRequirement] | None,
-        Field(max_length=32, description="Further requirements on labels.", json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+        Field(max_length=16, description="Further requirements on labels.", json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = None
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (
-                "(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",
-                "selector must not be empty: it would select every pod of the namespace",
-            ),
-            (
-                "!has(self.matchExpressions) || self.matchExpressions.all(e, e.operator in ['In', 'NotIn'] == (has(e.values) && size(e.values) > 0))",
-                "operators In and NotIn need values, Exists and DoesNotExist take none",
-            ),
-        )
-    )
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether a pod with these labels is selected."""

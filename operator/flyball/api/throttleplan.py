@@ -10,8 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from flyball.api.latencyslo import Control
-from flyball.api.meta import LabelSelector, Metadata, Model, Owner, list_map
+from flyball.api.cel import list_map
+from flyball.api.meta import LabelSelector, Metadata, Model, Owner
+from flyball.api.workload import Control
 
 
 class Action(enum.StrEnum):
