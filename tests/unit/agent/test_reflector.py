@@ -1,0 +1,155 @@
+"""List and watch against a server: in step through restarts, expiry, deletions and what cannot be read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flyball.agent import apiclient, reflector
+from flyball.agent.apiclient import ApiClient, ApiError
+from flyball.agent.pods import MalformedObject
+from flyball.agent.reflector import Key, Reflector
+from tests.unit.agent.fake_api import PATH, FakeApi, thing
+
+
+class Cache:
+    """A sink that remembers."""
+
+    def __init__(self) -> None:
+        self.views: dict[str, Any] = {}
+        self.heard: list[float] = []
+
+    def seen(self, view: dict[str, Any]) -> None:
+        self.views[view["metadata"]["name"]] = view["spec"]
+
+    def gone(self, key: Key) -> None:
+        self.views.pop(key[1], None)
+
+
+def parse(raw: dict[str, Any]) -> dict[str, Any]:
+    if raw["spec"].get("bad"):
+        raise MalformedObject("nothing good")
+    return raw
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    api = FakeApi()
+    yield api
+    await api.stop()
+
+
+@pytest.fixture
+async def client(api: FakeApi, tmp_path: Path) -> AsyncIterator[ApiClient]:
+    (tmp_path / "token").write_text("one\n")
+    async with ApiClient(await api.start(), tmp_path / "token", tmp_path / "ca.crt") as client:
+        yield client
+
+
+@pytest.fixture
+def cache() -> Cache:
+    return Cache()
+
+
+@pytest.fixture
+async def running(client: ApiClient, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[[], Reflector[Any]]]:
+    monkeypatch.setattr(reflector, "BACKOFF_FIRST", 0.01)
+    tasks: list[asyncio.Task[None]] = []
+
+    def start() -> Reflector[Any]:
+        made = Reflector(client, PATH, parse, cache, cache.heard.append, 30.0, {"fieldSelector": "spec.nodeName=n"})
+        tasks.append(asyncio.create_task(made.run()))
+        return made
+
+    yield start
+    for task in tasks:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def until(done: Callable[[], bool]) -> None:
+    """Give the loop's other tasks their turns until `done`; the server is on the same loop."""
+    for _ in range(1000):
+        if done():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("not within 5 s")
+
+
+async def test_a_list_of_several_pages_and_then_events(api: FakeApi, cache: Cache, running: Callable[[], Reflector[Any]]) -> None:
+    api.page_size = 2
+    api.put(*(thing(name) for name in "abcde"))
+    made = running()
+    await asyncio.wait_for(made.synced.wait(), 5)
+    assert sorted(cache.views) == list("abcde")
+    await api.send("ADDED", thing("f", 2, x=1), split=True)
+    await api.send("MODIFIED", thing("a", 3, x=2))
+    await api.send("DELETED", thing("b", 4))
+    await until(lambda: "b" not in cache.views)
+    assert cache.views["f"] == {"x": 1}
+    assert cache.views["a"] == {"x": 2}
+    assert all(query["fieldSelector"] == "spec.nodeName=n" for _, query in api.seen)
+
+
+async def test_a_watch_that_ends_is_taken_up_where_it_was(api: FakeApi, cache: Cache, running: Callable[[], Reflector[Any]]) -> None:
+    running()
+    await api.send("BOOKMARK", thing("", 77))
+    await until(lambda: len(cache.heard) >= 2)
+    api.end_watches()
+    await asyncio.wait_for(api.watching.wait(), 5)
+    assert [query.get("resourceVersion") for _, query in api.seen] == [None, "1", "77"]
+
+
+async def test_an_expired_watch_lists_again_and_drops_what_is_gone(api: FakeApi, cache: Cache, running: Callable[[], Reflector[Any]]) -> None:
+    api.put(thing("a"), thing("b"))
+    running()
+    await asyncio.wait_for(api.watching.wait(), 5)
+    del api.objects["b"]
+    await api.send("ERROR", {"kind": "Status", "code": 410, "message": "too old"})
+    await until(lambda: list(cache.views) == ["a"])
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+async def test_a_refusal_is_tried_again(api: FakeApi, cache: Cache, running: Callable[[], Reflector[Any]], status: int) -> None:
+    api.put(thing("a"))
+    api.refuse = [status, status]
+    made = running()
+    await asyncio.wait_for(made.synced.wait(), 5)
+    assert list(cache.views) == ["a"]
+
+
+async def test_what_cannot_be_read_is_passed_over_and_no_longer_acted_on(api: FakeApi, cache: Cache, running: Callable[[], Reflector[Any]]) -> None:
+    api.put(thing("a"), thing("b", bad=True))
+    running()
+    await asyncio.wait_for(api.watching.wait(), 5)
+    assert list(cache.views) == ["a"]
+    await api.send("MODIFIED", thing("a", 2, bad=True))
+    await until(lambda: not cache.views)
+
+
+async def test_a_token_that_rotated_is_used(api: FakeApi, client: ApiClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await client.get(PATH, limit="1")
+    (tmp_path / "token").write_text("two\n")
+    monkeypatch.setattr(apiclient, "TOKEN_SECONDS", -1.0)
+    await client.get(PATH, limit="1")
+    assert [authorization for authorization, _ in api.seen] == ["Bearer one", "Bearer two"]
+
+
+async def test_errors_are_sentences(api: FakeApi, client: ApiClient, tmp_path: Path) -> None:
+    api.refuse = [403]
+    with pytest.raises(ApiError, match="403 from /api/v1/things: not today") as caught:
+        await client.get(PATH)
+    assert caught.value.status == 403
+    (tmp_path / "token").unlink()
+    async with ApiClient("http://127.0.0.1:9", tmp_path / "token", tmp_path / "ca.crt") as lost:
+        with pytest.raises(ApiError, match="cannot read the token"):
+            await lost.get(PATH)
+    (tmp_path / "token").write_text("x")
+    async with ApiClient("http://127.0.0.1:9", tmp_path / "token", tmp_path / "ca.crt") as lost:
+        with pytest.raises(ApiError, match="no answer from"):
+            await lost.get(PATH)
