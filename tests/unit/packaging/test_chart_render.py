@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from flyball.agent.settings import Settings as AgentSettings
+from flyball.runtime.settings import Settings as OperatorSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "helm" / "flyball"
@@ -115,6 +119,21 @@ def test_the_brake_and_the_address_reach_the_operator(helm: Path) -> None:
     assert given["FLYBALL_PROMETHEUS_URL"] == "http://prometheus.monitoring.svc"
     assert given["FLYBALL_MAX_MODE"] == "Recommend"
     assert given["FLYBALL_ALLOW_PROMQL"] == "true"
+
+
+@pytest.mark.parametrize(("kind", "settings"), [("Deployment", OperatorSettings), ("DaemonSet", AgentSettings)])
+def test_every_variable_in_the_pods_is_a_setting_of_the_program(helm: Path, kind: str, settings: type[OperatorSettings | AgentSettings]) -> None:
+    known = {f"FLYBALL_{field.name.upper()}" for field in fields(settings)}
+    assert set(environment(pod(render(helm), kind))) <= known
+
+
+@pytest.mark.parametrize(("kind", "settings"), [("Deployment", OperatorSettings), ("DaemonSet", AgentSettings)])
+def test_probes_and_scrapes_go_where_the_program_listens(helm: Path, kind: str, settings: type[OperatorSettings | AgentSettings]) -> None:
+    (port,) = (field.default for field in fields(settings) if field.name == "listen_port")
+    workload = next(item for (its_kind, _), item in render(helm).items() if its_kind == kind)
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    assert container["ports"] == [{"name": "http", "containerPort": port}]
+    assert workload["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"] == str(port)
 
 
 @pytest.mark.parametrize("component", ["operator", "agent"])

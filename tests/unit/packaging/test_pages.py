@@ -11,6 +11,7 @@ import yaml
 from flyball.agent.plans import HandsOff
 from flyball.agent.tally import Tallies
 from flyball.api.conditions import ConditionType, Reason
+from flyball.runtime.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -36,10 +37,10 @@ def test_the_readme_says_which_file_holds_the_captain() -> None:
     assert "Captain" in (ROOT / file).read_text().splitlines()[0]
 
 
-def test_metrics_on_the_page_are_those_that_the_agent_exports() -> None:
-    exported = {sample for family in Tallies("node").collect() for sample in (family.name, f"{family.name}_total")}
-    named = set(re.findall(r"flyball_agent_[a-z_]+", OPERATIONS))
-    assert named <= exported
+def test_metrics_on_the_page_are_those_that_agent_and_operator_export() -> None:
+    families = [*Tallies("node").collect(), *Metrics().registry.collect()]
+    exported = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
+    assert set(re.findall(r"flyball_[a-z_]+", OPERATIONS)) == exported
 
 
 def test_every_reason_to_keep_hands_off_is_explained() -> None:
