@@ -97,6 +97,7 @@ TOOLS = {
             variables=((f"{_HELM}/internal/version.version", _HELM_VERSION), *_CAPABILITIES),
         ),
         Tool("kindcheck", 10, module=HERE / "kindcheck"),
+        Tool("shop", 20, module=HERE.parents[1] / "examples" / "shop"),
     )
 }
 
