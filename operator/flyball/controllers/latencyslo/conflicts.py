@@ -1,0 +1,127 @@
+"""Who else steers a workload. Pure decisions here; `Autoscalers` fetches what they are decided on.
+
+Two masters on one valve are worse than none: where another LatencySLO or an updating VerticalPodAutoscaler has a workload, it is measured and left
+alone. A HorizontalPodAutoscaler on CPU utilisation is no such master, as long as it still sees demand: the quota keeps a floor above its target.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flyball.api.conditions import Reason
+from flyball.api.latencyslo import LatencySLO
+from flyball.api.meta import Owner
+from flyball.controllers.latencyslo.resolve import Resolved, resolve
+from flyball.kube import paths
+from flyball.kube.client import Kube, NotFound
+from flyball.kube.pods import Pod
+
+HPA_HEADROOM = 1.2
+"""Quota over the usage at which an HPA scales out: with less, usage could never reach its target and it would never scale."""
+
+REFRESH_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What others' claims leave of a workload."""
+
+    conflict: tuple[Reason, str] | None = None
+    """Why it is left alone."""
+    floors: Mapping[str, int] | None = None
+    """Container -> lowest quota in millicores, for an HPA's sake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscaler:
+    """A HorizontalPodAutoscaler's or VerticalPodAutoscaler's claim."""
+
+    namespace: str
+    name: str
+    target: Owner
+    cpu_percent: int | None = None
+    """HPA: wanted CPU utilisation in percent of requests."""
+    updates: bool = False
+    """VPA: whether it changes pods."""
+
+
+def judge(slo: LatencySLO, workload: Resolved, others: Iterable[LatencySLO], pods: Sequence[Pod], autoscalers: Iterable[Autoscaler]) -> Verdict:
+    """Who else has a claim on the workload, and what it leaves."""
+    for other in others:
+        if _older(other, slo) and any(workload.owner == its.owner for its in resolve(other.spec.workloads, pods)):
+            return Verdict((Reason.OTHER_LATENCY_SLO, f"{workload.name} is steered by the older LatencySLO {other.metadata.name}."))
+    for its in autoscalers:
+        if its.namespace != slo.metadata.namespace or its.target != workload.owner:
+            continue
+        if its.updates:
+            return Verdict((Reason.VERTICAL_POD_AUTOSCALER, f"{workload.name} is changed by the VerticalPodAutoscaler {its.name}."))
+        if its.cpu_percent is not None:
+            return _beside_hpa(workload, its)
+    return Verdict()
+
+
+def _beside_hpa(workload: Resolved, hpa: Autoscaler) -> Verdict:
+    floors: dict[str, int] = {}
+    room = False
+    for container in workload.pods[0].containers if workload.pods else ():
+        if container.request_milli and container.limit_milli:
+            floors[container.name] = math.ceil(HPA_HEADROOM * (hpa.cpu_percent or 0) / 100 * container.request_milli)
+            room = room or floors[container.name] < container.limit_milli
+    if floors and not room:
+        message = f"{workload.name}: the HorizontalPodAutoscaler {hpa.name} needs all of the limit to see demand; nothing is left to take."
+        return Verdict((Reason.HORIZONTAL_POD_AUTOSCALER, message))
+    return Verdict(floors=floors)
+
+
+def _older(other: LatencySLO, slo: LatencySLO) -> bool:
+    def rank(its: LatencySLO) -> tuple[str, str]:
+        return its.metadata.creation_timestamp, its.metadata.name
+
+    same = other.metadata.name == slo.metadata.name
+    return not same and not other.spec.suspend and rank(other) < rank(slo)
+
+
+class Autoscalers:
+    """The cluster's HPAs and VPAs, listed at most once a minute."""
+
+    def __init__(self, kube: Kube) -> None:
+        self._kube = kube
+        self._known: list[Autoscaler] = []
+        self._listed_at = -math.inf
+
+    async def known(self, now: float) -> list[Autoscaler]:
+        """All claims (`now`: monotonic seconds). Raises KubeError."""
+        if now - self._listed_at >= REFRESH_SECONDS:
+            self._known = [*map(horizontal, await self._kube.items(paths.autoscalers())), *map(vertical, await self._vertical())]
+            self._listed_at = now
+        return self._known
+
+    async def _vertical(self) -> list[dict[str, Any]]:
+        try:
+            return await self._kube.items(paths.vertical_autoscalers())
+        except NotFound:
+            return []  # the kind is not installed
+
+
+def horizontal(body: Mapping[str, Any]) -> Autoscaler:
+    """A HorizontalPodAutoscaler's claim."""
+    percent = None
+    for metric in body["spec"].get("metrics") or ():
+        source = metric.get("resource") or metric.get("containerResource") or {}
+        if source.get("name") == "cpu":
+            percent = (source.get("target") or {}).get("averageUtilization", percent)
+    return Autoscaler(*_identity(body, "scaleTargetRef"), cpu_percent=percent)
+
+
+def vertical(body: Mapping[str, Any]) -> Autoscaler:
+    """A VerticalPodAutoscaler's claim; without a mode it updates."""
+    mode = ((body["spec"].get("updatePolicy") or {}).get("updateMode")) or "Recreate"
+    return Autoscaler(*_identity(body, "targetRef"), updates=mode not in ("Off", "Initial"))
+
+
+def _identity(body: Mapping[str, Any], reference: str) -> tuple[str, str, Owner]:
+    metadata, target = body["metadata"], body["spec"][reference]
+    return metadata["namespace"], metadata["name"], Owner(kind=target["kind"], name=target["name"])

@@ -1,0 +1,242 @@
+"""The loop of one LatencySLO: read all, decide, check again, write, report. May run at any time, twice, or after a crash."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from flyball.api.conditions import ConditionType, Reason
+from flyball.api.latencyslo import LatencySLO, PolicyType
+from flyball.api.latencyslo_status import CHECKPOINT_LENGTH, LatencySLOStatus
+from flyball.api.meta import API_VERSION, Metadata, Mode
+from flyball.api.throttleplan import ThrottlePlanSpec
+from flyball.controllers.latencyslo import conflicts, plan, status
+from flyball.controllers.latencyslo.decisions import Effect, Record
+from flyball.controllers.latencyslo.resolve import resolve
+from flyball.controllers.latencyslo.signals import Seen, SignalReaders
+from flyball.cpu import tower
+from flyball.kube import paths
+from flyball.kube.client import Conflict, Kube, NotFound
+from flyball.kube.events import Recorder
+from flyball.kube.pods import PodCache
+from flyball.runtime.metrics import Metrics
+from flyball.runtime.settings import Settings
+from flyball.signals import Prometheus
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+"""Namespace and name of a LatencySLO."""
+
+STATUS_SECONDS = 30.0
+"""Numbers in the status are written this often at most; conditions, modes and decisions at once. A write costs the API server and every watcher."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the loop keeps of one object between looks; lost with the process, and then restored from status, plan and Prometheus."""
+
+    readers: SignalReaders
+    tower: tower.TowerState
+    record: Record
+    acting: bool
+    written: dict[str, Any] = field(default_factory=dict)
+    """The status as last written."""
+    written_at: float = -math.inf
+
+
+class Controller:
+    """Looks after all LatencySLOs. The caches are filled by watches; `look` is called by the workers."""
+
+    def __init__(
+        self, kube: Kube, prometheus: Prometheus, recorder: Recorder, metrics: Metrics, settings: Settings, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.objects: dict[Key, Mapping[str, Any]] = {}
+        """Raw LatencySLOs, as watched."""
+        self.plans: dict[Key, Mapping[str, Any]] = {}
+        """Raw specs of ThrottlePlans, as watched."""
+        self.pods = PodCache()
+        self._kube = kube
+        self._prometheus = prometheus
+        self._recorder = recorder
+        self._metrics = metrics
+        self._settings = settings
+        self._clock = clock
+        self._autoscalers = conflicts.Autoscalers(kube)
+        self._memory: dict[Key, Memory] = {}
+
+    async def look(self, key: Key) -> None:
+        """Look at one object. Raises KubeError when the API server does not do its part; what Prometheus lacks goes into the status."""
+        body = self.objects.get(key)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            await self._forget(key)
+            return
+        try:
+            slo = LatencySLO.model_validate(body)
+        except ValidationError as error:
+            await self._refuse(key, body, error)
+            return
+        mode = slo.spec.mode.capped(self._settings.max_mode)
+        memory = self._memory.get(key) or self._restore(slo, mode)
+        self._memory[key] = memory
+        if slo.spec.suspend:
+            await self._drop_plan(key)
+            memory.tower, memory.acting = tower.TowerState(), False
+            await self._report(slo, memory, status.resting(slo, mode, Reason.SUSPENDED, "spec.suspend is true.", memory.record))
+            return
+        await self._steer(key, slo, mode, memory)
+
+    async def _steer(self, key: Key, slo: LatencySLO, mode: Mode, memory: Memory) -> None:
+        now = self._clock()
+        pods = list(self.pods.of(slo.metadata.namespace))
+        workloads = resolve(slo.spec.workloads, pods)
+        autoscalers = await self._autoscalers.known(time.monotonic())
+        others = list(self._others(key))
+        verdicts = {workload.name: conflicts.judge(slo, workload, others, pods, autoscalers) for workload in workloads}
+        seen = await memory.readers.read(slo, now)
+
+        acting = plan.acts(slo, mode)
+        if not acting or not memory.acting:
+            # Targets that nobody holds teach nothing: what is learned begins when agents begin to act.
+            memory.tower = tower.TowerState(groups=memory.tower.groups)
+        memory.acting = acting
+        memory.tower, decision = tower.decide(memory.tower, seen.observation([workload.name for workload in workloads]), _policy(slo))
+        self._remember(memory, decision, seen, status.total(workloads, seen.usage))
+
+        conflict = await self._apply_plan(key, slo, plan.build(slo, mode, workloads, verdicts, decision))
+        reader = memory.readers.reader
+        queries = {reading.objective.name: its.query for reading in seen.readings if (its := reader(reading.objective.name))}
+        checkpoint = json.dumps(memory.tower.to_json(), separators=(",", ":")) if acting else None
+        if checkpoint and len(checkpoint) > CHECKPOINT_LENGTH:
+            log.warning("%s/%s: the tower's state is too long to be kept; a restart begins at target zero", *key)
+            checkpoint = None
+        facts = status.Facts(slo, mode, workloads, verdicts, seen, queries, decision, memory.record, checkpoint, conflict)
+        await self._report(slo, memory, status.build(facts))
+        self._export(key, seen, decision, memory)
+
+    def _remember(self, memory: Memory, decision: tower.Decision, seen: Seen, cores: Any) -> None:
+        effect = Effect(decision.burn_rate, cores.allocated_milli / 1000 if cores else math.nan)
+        budget = next((reading.budget for reading in seen.readings if reading.objective.name == decision.governing), None)
+        record = memory.record.observe(seen.time, effect)
+        memory.record, _ = record.add(decision, seen.time, status.timestamp(seen.time), budget, effect)
+
+    async def _apply_plan(self, key: Key, slo: LatencySLO, wanted: ThrottlePlanSpec | None) -> str | None:
+        """Write the plan if it changed. Returns a sentence when someone else owns part of it."""
+        if wanted is None:
+            await self._drop_plan(key)
+            return None
+        if self.plans.get(key) == wanted.to_api() or not self._current(key, slo):
+            return None
+        try:
+            written = await self._kube.apply(paths.throttleplan(*key), plan.manifest(slo, wanted))
+        except Conflict as error:
+            return f"ThrottlePlan {key[1]} is also written by someone else: {error}"
+        self._metrics.writes.labels("throttleplan").inc()
+        self.plans[key] = written["spec"]
+        return None
+
+    def _current(self, key: Key, slo: LatencySLO) -> bool:
+        """Whether the object is still the one that was decided on; if not, the watch has already asked for another look."""
+        body = self.objects.get(key)
+        return body is not None and body["metadata"].get("generation") == slo.metadata.generation and body["metadata"].get("uid") == slo.metadata.uid
+
+    async def _drop_plan(self, key: Key) -> None:
+        if key in self.plans:
+            await self._kube.delete(paths.throttleplan(*key))
+            self._metrics.writes.labels("throttleplan").inc()
+            self.plans.pop(key, None)
+
+    async def _forget(self, key: Key) -> None:
+        await self._drop_plan(key)
+        if self._memory.pop(key, None):
+            self._metrics.drop(*key)
+
+    async def _refuse(self, key: Key, body: Mapping[str, Any], error: ValidationError) -> None:
+        """An object that passed the CRD's rules and still makes no sense: say so, take nothing."""
+        await self._drop_plan(key)
+        first = error.errors()[0]
+        message = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        bare = LatencySLO.model_construct(metadata=Metadata.model_validate(body["metadata"]), status=LatencySLOStatus())
+        refused = status.resting(bare, Mode.OBSERVE, Reason.INVALID, message, Record())
+        await self._write(bare.metadata, refused.to_api())
+
+    def _restore(self, slo: LatencySLO, mode: Mode) -> Memory:
+        """What the last operator knew; the ledger is read back from Prometheus at the first look."""
+        readers = SignalReaders(self._prometheus, self._settings.lookback_seconds, self._settings.allow_promql)
+        try:
+            stored = json.loads(slo.status.checkpoint or "null")
+        except ValueError:
+            stored = None
+        acting = stored is not None and plan.acts(slo, mode)
+        return Memory(readers, tower.TowerState.from_json(stored), Record.restored(slo.status.decisions), acting)
+
+    async def _report(self, slo: LatencySLO, memory: Memory, new: LatencySLOStatus) -> None:
+        """Write the status: at once if something in it is news, numbers every now and then."""
+        body, now = new.to_api(), self._clock()
+        if body == memory.written or (_news(body) == _news(memory.written) and now - memory.written_at < STATUS_SECONDS):
+            return
+        await self._say(slo, new)
+        await self._write(slo.metadata, body)
+        memory.written, memory.written_at = body, now
+
+    async def _write(self, about: Metadata, body: dict[str, Any]) -> None:
+        manifest = {"apiVersion": API_VERSION, "kind": "LatencySLO", "metadata": {"name": about.name, "namespace": about.namespace}, "status": body}
+        try:
+            await self._kube.apply(f"{paths.latencyslo(about.namespace, about.name)}/status", manifest)
+        except NotFound:
+            return  # deleted meanwhile
+        self._metrics.writes.labels("status").inc()
+
+    async def _say(self, slo: LatencySLO, new: LatencySLOStatus) -> None:
+        """An event for each condition that changed for the worse or back."""
+        before = {condition.type: condition.status for condition in slo.status.conditions}
+        for condition in new.conditions:
+            if condition.type in before and before[condition.type] != condition.status:
+                bad = (condition.status == "True") == (condition.type == ConditionType.CONFLICTED.value)
+                await self._recorder.say("LatencySLO", slo.metadata, condition.reason, condition.message, warning=bad)
+
+    def _export(self, key: Key, seen: Seen, decision: tower.Decision, memory: Memory) -> None:
+        metrics = self._metrics
+        for reading in seen.readings:
+            labels, budget = (*key, reading.objective.name), reading.budget
+            metrics.budget_left.labels(*labels).set(budget.left)
+            metrics.slow_ratio.labels(*labels).set(budget.slow_share)
+            metrics.minutes_above.labels(*labels).set(budget.minutes_above)
+            metrics.requests.labels(*labels).set(budget.requests)
+            if reading.usable and reading.total > 0:
+                metrics.burn_rate.labels(*labels).set(reading.slow / reading.total / reading.objective.allowed_share)
+        for group, target in decision.targets.items():
+            metrics.target.labels(*key, group).set(target)
+        metrics.decisions.labels(*key, decision.reason.value).inc()
+        saved = memory.written.get("savedPercent")
+        if saved is not None:
+            metrics.saved.labels(*key).set(saved / 100)
+
+    def _others(self, key: Key) -> Any:
+        for (namespace, name), body in self.objects.items():
+            if namespace == key[0] and name != key[1]:
+                try:
+                    yield LatencySLO.model_validate(body)
+                except ValidationError:
+                    continue  # its own look says so
+
+
+def _policy(slo: LatencySLO) -> tower.Settings:
+    policy = slo.spec.policy
+    if policy.type is PolicyType.FIXED:
+        return tower.Settings(policy="fixed", fixed_target=float(policy.throttle_percent or 0) / 100)
+    return tower.Settings()
+
+
+def _news(body: Mapping[str, Any]) -> Any:
+    """The part of a status that is worth a write at once."""
+    conditions = [(its["type"], its["status"], its["reason"]) for its in body.get("conditions", ())]
+    decisions = [(its["time"], its["reason"]) for its in body.get("decisions", ())]
+    return body.get("observedGeneration"), body.get("mode"), conditions, decisions

@@ -1,0 +1,97 @@
+"""The decision record: the last ten decisions with inputs, choice, alternatives, expected and observed effect. Pure.
+
+A decision is recorded when it moved a target or when its reason is a new one; that all stays as it is, is not news.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from flyball.api.latencyslo_status import DECISIONS, TEXT_LENGTH, DecisionRecord, TargetChange
+from flyball.cpu.tower import Decision, Reason
+from flyball.slo import Budget
+
+OBSERVED_AFTER_SECONDS = 60.0
+"""When a decision's effect is read: a look-back later the readings are all from after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What can be seen at one time."""
+
+    burn_rate: float
+    cores: float
+    """Allocated; NaN where unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    record: DecisionRecord
+    decided_at: float | None
+    """Unix seconds; None for a record from before a restart, whose effect nobody watched."""
+    before: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The last decisions, oldest first."""
+
+    entries: tuple[_Pending, ...] = ()
+    last_reason: str = ""
+    last_targets: Mapping[str, int] | None = None
+
+    @classmethod
+    def restored(cls, records: Sequence[DecisionRecord]) -> Record:
+        """The record as the status held it."""
+        unknown = Effect(math.nan, math.nan)
+        return cls(tuple(_Pending(record, None, unknown) for record in records), records[-1].reason if records else "")
+
+    @property
+    def decisions(self) -> list[DecisionRecord]:
+        return [entry.record for entry in self.entries]
+
+    def add(self, decision: Decision, now: float, timestamp: str, budget: Budget | None, effect: Effect) -> tuple[Record, bool]:
+        """The record with this decision if it is news, and whether it was."""
+        targets = {group: decision.permille(group) for group in sorted(decision.targets)}
+        before = self.last_targets or {}
+        moved = targets != dict(before) if self.last_targets is not None else any(targets.values())
+        news = moved or (decision.reason.value != self.last_reason and decision.reason is not Reason.HOLD)
+        if not news:
+            return replace(self, last_targets=targets), False
+        record = DecisionRecord(
+            time=timestamp,
+            reason=decision.reason.value,
+            message=decision.message[:TEXT_LENGTH],
+            governing=decision.governing,
+            burn_rate=_text(decision.burn_rate),
+            budget_left_percent=f"{100 * budget.left:.1f}" if budget else None,
+            targets=[
+                TargetChange(group=group, throttle_permille=target, previous_permille=before.get(group, 0)) for group, target in targets.items()
+            ][:8],
+            alternatives=[f"{other.choice}: {other.effect}"[:TEXT_LENGTH] for other in decision.alternatives],
+            expected=decision.expected[:TEXT_LENGTH] or None,
+        )
+        entries = (*self.entries, _Pending(record, now, effect))[-DECISIONS:]
+        return Record(entries, decision.reason.value, targets), True
+
+    def observe(self, now: float, effect: Effect) -> Record:
+        """The record with the effect of decisions that are old enough filled in."""
+        return replace(self, entries=tuple(_observed(entry, now, effect) for entry in self.entries))
+
+
+def _observed(entry: _Pending, now: float, effect: Effect) -> _Pending:
+    if entry.record.observed or entry.decided_at is None or now - entry.decided_at < OBSERVED_AFTER_SECONDS:
+        return entry
+    seen = f"after {now - entry.decided_at:.0f} s: burn {_change(entry.before.burn_rate, effect.burn_rate)}"
+    seen += f", allocated {_change(entry.before.cores, effect.cores)} cores"
+    return replace(entry, record=entry.record.model_copy(update={"observed": seen}))
+
+
+def _change(before: float, after: float) -> str:
+    return f"{_text(before) or 'unknown'} -> {_text(after) or 'unknown'}"
+
+
+def _text(value: float) -> str | None:
+    return f"{value:.2f}" if math.isfinite(value) else None

@@ -1,0 +1,72 @@
+"""Builds the ThrottlePlan: what agents are told. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flyball.api.latencyslo import LatencySLO, Switch
+from flyball.api.meta import API_VERSION, Mode
+from flyball.api.throttleplan import Action, PlannedContainer, PlannedWorkload, ThrottlePlanSpec
+from flyball.api.workload import ContainerPolicy, Control
+from flyball.controllers.latencyslo.conflicts import Verdict
+from flyball.controllers.latencyslo.resolve import Resolved
+from flyball.cpu.tower import Decision
+
+EVERYONE = 100
+
+
+def acts(slo: LatencySLO, mode: Mode) -> bool:
+    """Whether agents are to move quotas."""
+    return mode.acts and slo.spec.actuators.quota is Switch.AUTO
+
+
+def build(slo: LatencySLO, mode: Mode, workloads: Sequence[Resolved], verdicts: Mapping[str, Verdict], decision: Decision) -> ThrottlePlanSpec | None:
+    """The plan, None where there is nothing to plan for."""
+    if not workloads:
+        return None
+    return ThrottlePlanSpec(
+        action=Action.CONTROL if acts(slo, mode) else Action.MEASURE,
+        burst=slo.spec.actuators.burst is Switch.AUTO,
+        canary_percent=slo.spec.canary.percent if mode is Mode.CANARY else EVERYONE,
+        workloads=[_workload(workload, verdicts[workload.name], decision) for workload in workloads],
+    )
+
+
+def manifest(slo: LatencySLO, spec: ThrottlePlanSpec) -> dict[str, Any]:
+    """The plan as an object owned by its LatencySLO, so that it goes when that goes, whether an operator runs or not."""
+    its = slo.metadata
+    owner = {"apiVersion": API_VERSION, "kind": "LatencySLO", "name": its.name, "uid": its.uid, "controller": True, "blockOwnerDeletion": False}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ThrottlePlan",
+        "metadata": {"name": its.name, "namespace": its.namespace, "ownerReferences": [owner]},
+        "spec": spec.to_api(),
+    }
+
+
+def _workload(workload: Resolved, verdict: Verdict, decision: Decision) -> PlannedWorkload:
+    group = decision.groups[workload.name]
+    return PlannedWorkload(
+        owner=workload.owner,
+        selector=workload.selector,
+        group=group,
+        throttle_permille=decision.permille(group),
+        containers=_containers(workload, verdict),
+    )
+
+
+def _containers(workload: Resolved, verdict: Verdict) -> list[PlannedContainer]:
+    """The user's policies; a conflict turns all off, an HPA's floor adds an entry for each container that it lifts."""
+    if verdict.conflict:
+        return [PlannedContainer(name=policy.name, control=Control.OFF, min_milli=policy.min_milli) for policy in workload.policies]
+    planned = {policy.name: _container(policy, policy.min_milli) for policy in workload.policies}
+    for container, floor in (verdict.floors or {}).items():
+        policy = workload.policy(container)
+        if policy and floor > policy.min_milli:
+            planned[container] = _container(policy, floor).model_copy(update={"name": container})
+    return list(planned.values())
+
+
+def _container(policy: ContainerPolicy, floor: int) -> PlannedContainer:
+    return PlannedContainer(name=policy.name, control=policy.control, min_milli=floor)
