@@ -55,7 +55,7 @@ async def run(settings: Settings) -> int:
             watching = asyncio.create_task(watches.run())
             try:
                 await _inherit(governor, watches)
-                await _tick_until(stop, watching, governor, health)
+                await tick_until(stop, watching, governor, health)
             finally:
                 # First what people wait for, then the tidying up.
                 left = governor.release_all(SHUTDOWN)
@@ -83,7 +83,7 @@ async def _inherit(governor: Governor, watches: Watches) -> None:
     governor.settle_inheritance(time.monotonic())
 
 
-async def _tick_until(stop: asyncio.Event, watching: asyncio.Task[None], governor: Governor, health: Health) -> None:
+async def tick_until(stop: asyncio.Event, watching: asyncio.Task[None], governor: Governor, health: Health) -> None:
     """Tick on a fixed grid of the monotonic clock. A tick that comes too late is counted, and those missed are left out."""
     interval = health.interval
     due = time.monotonic()
