@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ class Kube:
         configuration = client.Configuration()
         try:
             if kubeconfig or not SERVICE_ACCOUNT.exists():  # noqa: ASYNC240 - a local file, read once
-                await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
+                await config.load_kube_config(config_file=_kubeconfig(kubeconfig), client_configuration=configuration)
             else:
                 config.load_incluster_config(client_configuration=configuration)
         except (ConfigException, OSError, ValueError) as error:
@@ -110,9 +111,10 @@ class Kube:
                 return found
             query["continue"] = token
 
-    async def apply(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Server-side apply as `flyball`, without force. Raises Conflict when another manager owns a field."""
-        return await self._request("PATCH", path, {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}, body, APPLY)
+    async def apply(self, path: str, body: Mapping[str, Any], *, force: bool = False) -> dict[str, Any]:
+        """Server-side apply as `flyball`. Raises Conflict when another manager owns a field; `force` (people's decision alone) takes it over."""
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"} | ({"force": "true"} if force else {})
+        return await self._request("PATCH", path, query, body, APPLY)
 
     async def merge(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """JSON merge patch."""
@@ -155,6 +157,14 @@ class Kube:
             raise _ERRORS.get(answer.status, KubeError)(answer.status, _message(content, answer.status))
         parsed: dict[str, Any] = json.loads(content)
         return parsed
+
+
+def _kubeconfig(named: str | None) -> str:
+    """The kubeconfig to use. Raises KubeError when there is none: the loader would go on with an empty one."""
+    path = named or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    if not any(Path(part).expanduser().is_file() for part in path.split(os.pathsep)):
+        raise KubeError(0, f"No Kubernetes cluster is configured: there is no file {path}.")
+    return path
 
 
 def _message(content: bytes, status: int) -> str:

@@ -1,0 +1,73 @@
+"""What the commands for people share: one connection, one way to name an object, one way to fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import click
+
+from flyball.api.latencyslo import LatencySLO
+from flyball.api.meta import InvalidObject
+from flyball.kube import paths
+from flyball.kube.client import Kube, KubeError, NotFound
+
+T = TypeVar("T")
+
+KINDS = ("lslo", "latencyslo", "latencyslos")
+
+kubeconfig_option = click.option(
+    "--kubeconfig", metavar="FILE", envvar="KUBECONFIG", help="Kubeconfig to use; default: KUBECONFIG, ~/.kube/config, or the pod's service account."
+)
+
+
+def with_cluster(kubeconfig: str | None, work: Callable[[Kube], Awaitable[T]]) -> T:
+    """Run `work` with a connection; what goes wrong is told in one sentence."""
+
+    async def run() -> T:
+        async with await Kube.connect(kubeconfig) as kube:
+            return await work(kube)
+
+    try:
+        return asyncio.run(run())
+    except KubeError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def object_name(value: str) -> str:
+    """NAME of lslo/NAME or NAME."""
+    kind, slash, name = value.rpartition("/")
+    if slash and kind.lower() not in KINDS:
+        raise click.BadParameter(f"{value!r} is no LatencySLO; write lslo/NAME.")
+    if not name:
+        raise click.BadParameter("the name is missing; write lslo/NAME.")
+    return name
+
+
+async def list_objects(kube: Kube, namespace: str | None) -> list[dict[str, Any]]:
+    """LatencySLOs of a namespace, or of all, as the API server has them."""
+    try:
+        return await kube.items(paths.latencyslos(namespace))
+    except NotFound as error:
+        raise click.ClickException("This cluster does not know the kind LatencySLO; `flyball crds apply` installs it.") from error
+
+
+async def find_object(kube: Kube, name: str, namespace: str | None) -> dict[str, Any]:
+    """The LatencySLO of that name; without a namespace, the only one of that name in the cluster."""
+    found = [raw for raw in await list_objects(kube, namespace) if raw["metadata"]["name"] == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        namespaces = ", ".join(sorted(raw["metadata"]["namespace"] for raw in found))
+        raise click.ClickException(f"There is a LatencySLO {name} in each of {namespaces}; choose one with -n.")
+    raise click.ClickException(f"There is no LatencySLO {name} in {f'namespace {namespace}' if namespace else 'this cluster'}.")
+
+
+def parse(raw: dict[str, Any]) -> LatencySLO:
+    """The object as a model, for reading."""
+    try:
+        return LatencySLO.parse(raw)
+    except InvalidObject as error:
+        its = raw["metadata"]
+        raise click.ClickException(f"LatencySLO {its['namespace']}/{its['name']} cannot be read by this version: {error}") from error
