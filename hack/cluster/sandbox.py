@@ -36,6 +36,10 @@ SYSCTLS = {
 """What the kubelet insists on. It is shown files that hold these values and so never writes the machine's own."""
 
 
+_started: list[subprocess.Popen[bytes]] = []
+"""Kept, because a Popen that is collected while its program runs warns, and a cluster outlives the call that starts it."""
+
+
 class Sandbox:
     """The namespaces of one cluster."""
 
@@ -79,6 +83,7 @@ class Sandbox:
         log = layout.logs / "inside.log"
         with log.open("ab") as output:
             unshare = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/")
+        _started.append(unshare)
         process = Process.of(unshare.pid)
         if process is None or not poll(lambda: unshare.poll() is not None or process.child(), 10):
             raise ClusterError("`unshare` made no namespaces within 10 s.")
@@ -104,6 +109,7 @@ class Sandbox:
                 start_new_session=True,
                 env=dict(os.environ, **(environment or {})),
             )
+        _started.append(wrapper)
         entered = Process.of(wrapper.pid)
         program: Process | None = None
 
