@@ -84,10 +84,14 @@ def _type(field: dict[str, Any]) -> str:
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if "items" in field:
-        return f"list of {_type(field['items'])}"
+        return f"list of {_type(field['items'])}{_between(field.get('minItems', 0), field.get('maxItems'))}"
     if "additionalProperties" in field:
-        return f"map to {_type(field['additionalProperties'])}"
-    return str(field["type"])
+        return f"map to {_type(field['additionalProperties'])}{_between(field.get('minProperties', 0), field.get('maxProperties'))}"
+    return str(field["type"]) + _between(field.get("minimum", 0), field.get("maximum"))
+
+
+def _between(least: int, most: int | None) -> str:
+    return "" if most is None else f", {least} to {most}"
 
 
 def _short(value: object) -> str:

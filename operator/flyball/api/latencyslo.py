@@ -84,7 +84,7 @@ class Requests(Model):
 class Actuators(Model):
     """What may be moved."""
 
-    quota: Annotated[Switch, Field(description="The CFS quota of containers. Off: measure only, whatever the mode.")] = Switch.AUTO
+    quota: Annotated[Switch, Field(description='The CFS quota of containers. "Off" (in quotes): measure only, whatever the mode.')] = Switch.AUTO
     burst: Annotated[Switch, Field(description="The burst allowance: unused quota may be spent later, up to the old limit. Needs Linux 5.14.")] = (
         Switch.AUTO
     )

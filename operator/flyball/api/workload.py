@@ -70,7 +70,9 @@ class ContainerPolicy(Model):
             json_schema_extra=rules((f"self == '*' || {matches(NAME)}", 'a container\'s name must be lower-case letters, digits and dashes, or "*"')),
         ),
     ]
-    control: Annotated[Control, Field(description="Auto: the quota follows the targets. Off: hands off.")] = Control.AUTO
+    control: Annotated[
+        Control, Field(description='Auto: the quota follows the targets. "Off" (in quotes: YAML reads a bare Off as false): hands off.')
+    ] = Control.AUTO
     cpu: Annotated[CPUBounds, Field(description="Bounds of the quota.")] = CPUBounds()
 
     @property
