@@ -149,6 +149,14 @@ def test_lost_readiness_is_held_for_ten_minutes(node: Node) -> None:
     assert node.quota() < 100_000
 
 
+def test_a_pod_on_its_way_out_did_not_lose_its_readiness(node: Node) -> None:
+    node.controlled()
+    node.see(pod(ready=False, deleted=True))
+    node.run(1)
+    assert given_back(node)
+    assert node.tally().releases == {"Terminating": 1}
+
+
 def test_a_restarted_container_is_found_again_and_held(node: Node) -> None:
     node.controlled()
     shutil.rmtree(node.group())

@@ -123,6 +123,15 @@ async def test_a_refusal_is_tried_again(api: FakeApi, cache: Cache, running: Cal
     assert list(cache.views) == ["a"]
 
 
+async def test_a_watch_that_fails_for_an_unknown_reason_lists_again(api: FakeApi, cache: Cache, running: Callable[[], Reflector[Any]]) -> None:
+    api.put(thing("a"))
+    running()
+    await asyncio.wait_for(api.watching.wait(), 5)
+    api.put(thing("b"))
+    await api.send("ERROR", {"kind": "Status", "code": 500, "message": "lost some"})
+    await until(lambda: "b" in cache.views)
+
+
 async def test_what_cannot_be_read_is_passed_over_and_no_longer_acted_on(api: FakeApi, cache: Cache, running: Callable[[], Reflector[Any]]) -> None:
     api.put(thing("a"), thing("b", bad=True))
     running()
