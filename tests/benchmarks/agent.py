@@ -9,6 +9,7 @@ quota, both seen in the kernel's files every 5 ms. Needs root and cgroup v1.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import random
 import signal
@@ -29,7 +30,7 @@ PER_POD = 2
 BUSY = 12
 LIMIT_MILLI = 60
 PERMILLE = 40
-COST_SECONDS = 60
+COST_SECONDS = 120
 LATENCY_SECONDS = 150
 POLL_SECONDS = 0.005
 SEED = 20260101
@@ -170,7 +171,9 @@ def measure() -> dict[str, Any]:
         "writes_per_container_and_second": (cost["writes"] - warm["writes"]) / cost["seconds"] / CONTAINERS,
         "rss_mb": under_load["rss_bytes"] / 1e6,
         "tick_p50_ms": 1e3 * share(cost["ticks"], 0.5),
-        "tick_p99_ms": 1e3 * share(cost["ticks"] + under_load["ticks"], 0.99),
+        "tick_p99_ms": 1e3 * share(cost["ticks"], 0.99),
+        "tick_p99_ms_under_load": 1e3 * share(under_load["ticks"], 0.99),
+        "load_average": os.getloadavg()[1],
         "ticks": len(cost["ticks"]) + len(under_load["ticks"]),
         "ticks_late": under_load["ticks_late"],
         "errors": under_load["errors"],
@@ -192,6 +195,7 @@ def main() -> int:
     result = measure()
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(result, indent=2) + "\n")
+    print("other work on the machine lengthens ticks; with a load average above its CPUs, run it again")
     print(f"{'figure':<34}{'measured':>12}{'budget':>10}")
     for name, value in result.items():
         if isinstance(value, int | float):
