@@ -50,6 +50,21 @@ def containers(**fields: Any) -> list[dict[str, Any]]:
     return [{"name": "*", **fields}]
 
 
+def many(part: str, count: int) -> list[dict[str, Any]]:
+    return [{**minimal_slo()["spec"][part][0], "name": f"n{number}"} for number in range(count)]
+
+
+def largest() -> dict[str, Any]:
+    """As many of everything as there may be: the API server also counts what rules cost when they run."""
+    slo = changed(minimal_slo(), "spec.objectives", many("objectives", 4))
+    selector = {
+        "matchLabels": {f"label-{number}": "v" * 63 for number in range(16)},
+        "matchExpressions": [{"key": f"k{number}", "operator": "NotIn", "values": [f"value-{other}" for other in range(16)]} for number in range(16)],
+    }
+    workload = {"selector": selector, "containers": [{"name": f"c{number}"} for number in range(16)]}
+    return changed(slo, "spec.workloads", [{**workload, "name": f"n{number}"} for number in range(64)])
+
+
 REFUSED = [
     Refused("an objective's name in capitals", f"{OBJECTIVE}.name", "Gateway", "objectives[0].name", "an objective's name must be lower-case"),
     Refused("an objective without a name", f"{OBJECTIVE}.name", "", "objectives[0].name", "an objective's name must be lower-case"),
@@ -99,6 +114,7 @@ REFUSED = [
     Refused("a label's key with two slashes", f"{WORKLOAD}.selector", expression("Exists", key="a/b/c"), "selector", KEY),
     Refused("a label's value with a slash", f"{WORKLOAD}.selector", {"matchLabels": {"a": "b/c"}}, "selector", "a label's value must be letters"),
     Refused("a requirement's value with a slash", f"{WORKLOAD}.selector", expression("In", "b/c"), "selector", "a label's value must be letters"),
+    Refused("a label's value of a dash", f"{WORKLOAD}.selector", {"matchLabels": {"a": "-"}}, "selector", "a label's value must be letters"),
     Refused(
         "a workload of another API group",
         f"{WORKLOAD}",
@@ -141,6 +157,10 @@ STRUCTURE = [
     Refused("no entry for any container", f"{WORKLOAD}.containers", [], "containers", "should have at least 1 items"),
     Refused("a field that does not exist", "spec.treshold", "1s", "spec.treshold", "unknown field"),
     Refused("a mode that does not exist", "spec.mode", "Force", "spec.mode", 'supported values: "Observe", "Recommend", "Canary", "Enforce"'),
+    Refused("five objectives", "spec.objectives", many("objectives", 5), "spec.objectives", "must have at most 4 items"),
+    Refused("65 workloads", "spec.workloads", many("workloads", 65), "spec.workloads", "must have at most 64 items"),
+    Refused("a canary of more than half", "spec.canary.percent", 51, "canary.percent", "should be less than or equal to 50"),
+    Refused("a canary of nothing", "spec.canary.percent", 0, "canary.percent", "should be greater than or equal to 1"),
     Refused("Off without quotes, which YAML reads as false", "spec.actuators.quota", False, "actuators.quota", "must be of type string"),
     Refused("a target without quotes, which YAML reads as a number", f"{OBJECTIVE}.target", 99.9, "objectives[0].target", "must be of type string"),
 ]
@@ -153,6 +173,10 @@ TAKEN = [
     ("the shortest window", changed(minimal_slo(), f"{OBJECTIVE}.window", "300s")),
     ("the longest window", changed(minimal_slo(), f"{OBJECTIVE}.window", "30d")),
     ("a threshold of an hour in a window of days", changed(changed(minimal_slo(), f"{OBJECTIVE}.window", "1d"), f"{OBJECTIVE}.threshold", "1h")),
+    ("four objectives", changed(minimal_slo(), "spec.objectives", many("objectives", 4))),
+    ("64 workloads", changed(minimal_slo(), "spec.workloads", many("workloads", 64))),
+    ("as many of everything as there may be", largest()),
+    ("half the pods", changed(minimal_slo(), "spec.canary.percent", 50)),
     ("no throttling at all", changed(minimal_slo(), "spec.policy", {"type": "Fixed", "throttlePercent": "0"})),
     ("the highest fixed target", changed(minimal_slo(), "spec.policy", {"type": "Fixed", "throttlePercent": "30"})),
     ("a floor of a core", changed(minimal_slo(), f"{WORKLOAD}.containers", containers(cpu={"min": "1"}))),
