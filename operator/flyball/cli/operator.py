@@ -9,7 +9,7 @@ import click
 from flyball.cli.main import finish
 from flyball.cli.options import build, options
 from flyball.kube.client import KubeError
-from flyball.runtime.app import run
+from flyball.runtime.main import run
 from flyball.runtime.settings import Settings
 
 

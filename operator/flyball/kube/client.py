@@ -22,6 +22,8 @@ from flyball import __version__
 
 FIELD_MANAGER = "flyball"
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+JSON = "application/json"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 REQUEST_SECONDS = 15.0
@@ -34,6 +36,12 @@ class KubeError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+    @property
+    def about_object(self) -> bool:
+        """Whether it is about the one object alone (refused, conflicting, its namespace going), and not about the API server or our rights."""
+        ending = self.status == 403 and "because it is being terminated" in str(self)
+        return ending or self.status in (400, 404, 409, 413, 422)
 
 
 class NotFound(KubeError):
@@ -99,12 +107,12 @@ class Kube:
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         return await self._request("GET", path, query)
 
-    async def items(self, path: str) -> list[dict[str, Any]]:
-        """All objects of a list, fetched in chunks."""
+    async def items(self, path: str, *, metadata_only: bool = False) -> list[dict[str, Any]]:
+        """All objects of a list, fetched in chunks; with `metadata_only` without spec and status."""
         found: list[dict[str, Any]] = []
         query = {"limit": "500"}
         while True:
-            page = await self.get(path, query)
+            page = await self._request("GET", path, query, accept=METADATA_LIST if metadata_only else JSON)
             found += page["items"]
             token = page["metadata"].get("continue")
             if not token:
@@ -140,9 +148,10 @@ class Kube:
         path: str,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
+        accept: str = JSON,
     ) -> dict[str, Any]:
-        headers = {"Accept": "application/json", "Content-Type": content_type}
+        headers = {"Accept": accept, "Content-Type": content_type}
         try:
             serialized = await self._client.param_serialize(
                 method, path, query_params=list((query or {}).items()), header_params=headers, body=body, auth_settings=["BearerToken"]

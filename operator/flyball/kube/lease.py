@@ -59,9 +59,11 @@ class LeaderElector:
         """Renew until the lease is lost; then return, and the caller must stop acting at once."""
         while self._clock() - self._renewed_at < self._timing.renew_deadline:
             await asyncio.sleep(self._timing.retry)
-            # An attempt that hangs must not outlive the deadline.
+            # An attempt that hangs must not outlive the deadline: another may lead soon after it.
+            left = self._timing.renew_deadline - (self._clock() - self._renewed_at)
             try:
-                await asyncio.wait_for(self._attempt(), self._timing.renew_deadline / 2)
+                async with asyncio.timeout(max(0.0, min(left, self._timing.renew_deadline / 2))):
+                    await self._attempt()
             except TimeoutError:
                 log.warning("renewing the leader's Lease took too long")
         log.error("the leader's Lease was not renewed for %g s: another operator may lead", self._timing.renew_deadline)

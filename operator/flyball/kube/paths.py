@@ -22,6 +22,10 @@ def throttleplan(namespace: str, name: str) -> str:
     return f"{throttleplans(namespace)}/{name}"
 
 
+def pods(namespace: str | None = None) -> str:
+    return f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
+
+
 def lease(namespace: str, name: str) -> str:
     return f"{leases(namespace)}/{name}"
 

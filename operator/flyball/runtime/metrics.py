@@ -32,6 +32,7 @@ class Metrics:
         self.queries = Histogram("flyball_prometheus_query_seconds", "Time of a Prometheus query", ("outcome",), registry=self.registry)
         self.writes = Counter("flyball_api_writes", "Writes to the Kubernetes API", ("what",), registry=self.registry)
         self.queue = Gauge("flyball_queue_keys", "Objects that wait for their look", registry=self.registry)
+        self.misses = Counter("flyball_watch_misses", "Changes that a watch had missed and a check found", ("kind",), registry=self.registry)
         self.leading = Gauge("flyball_leading", "1 while this operator leads", registry=self.registry)
 
     def drop(self, namespace: str, name: str) -> None:

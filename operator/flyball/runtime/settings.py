@@ -5,6 +5,7 @@ The command line (`flyball operator`) makes its options from the fields; FLYBALL
 
 from __future__ import annotations
 
+import os
 import socket
 from dataclasses import dataclass, field, fields
 
@@ -13,6 +14,11 @@ from flyball.api.meta import Mode
 
 def _help(text: str) -> dict[str, str]:
     return {"help": text}
+
+
+def _identity() -> str:
+    """Host and process, since two operators may run on one machine; in a pod the chart gives the pod's name."""
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 class SettingsError(ValueError):
@@ -31,7 +37,7 @@ class Settings:
     max_mode: Mode = field(default=Mode.ENFORCE, metadata=_help("No object goes further than this: Observe, Recommend, Canary or Enforce"))
     allow_promql: bool = field(default=False, metadata=_help("Take free PromQL from objects; it reads with the operator's rights"))
     namespace: str = field(default="flyball-system", metadata=_help("The operator's own namespace, where its Leases lie"))
-    identity: str = field(default_factory=socket.gethostname, metadata=_help("Name in the Leases; must differ between replicas"))
+    identity: str = field(default_factory=_identity, metadata=_help("Name in the Leases; must differ between replicas"))
     tick_seconds: float = field(default=15.0, metadata=_help("Time between two looks at an object; Prometheus' usual scrape interval"))
     renew_seconds: float = field(default=30.0, metadata=_help("Time between two renewals of the plans' Lease, a tenth of the agents' patience"))
     workers: int = field(default=4, metadata=_help("Objects looked at side by side"))

@@ -1,78 +1,133 @@
-"""kopf embedded: watches of our kinds and of pods feed the caches and ask for looks. No timers, no indices, no finalizers of kopf's own.
+"""Caches of our kinds and of pods, filled by a list, kept by kopf's watches, and checked against the API server every now and then.
 
-What each setting is for: docs/designs/0003-operator.md. A registry is built by a function, so that each test has a fresh one.
+kopf runs in a thread with a loop of its own: embedded in ours it takes over the signals and, at its end, cancels tasks that are not its own. Its
+handlers are plain on.event; no timers, no indices, no finalizers. A list before it starts tells when the caches are whole, which on.event cannot.
+The check finds what a watch missed: a deletion between two of its lists, or a stream that fell silent.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import kopf
 
 from flyball.api.meta import GROUP, VERSION
 from flyball.controllers.latencyslo.controller import Controller, Key
+from flyball.kube import paths
+from flyball.kube.client import Kube, NotFound
+from flyball.runtime.mirror import Mirror
 from flyball.runtime.queue import WorkQueue
+
+log = logging.getLogger(__name__)
 
 POD_DELAY_SECONDS = 1.0
 """A rollout changes many pods at once; one look serves them all."""
 
-SYNC_QUIET_SECONDS = 1.0
-"""Caches count as filled when kopf is ready and no event has come for this long: its initial lists are over."""
+CHECK_SECONDS = 120.0
+"""Time between two checks: a list of metadata costs the API server little, and a missed deletion is rare and harmless for that long."""
 
-SYNC_AT_LEAST_SECONDS = 2.0
+GRACE_SECONDS = 10.0
+"""What a list has seen, a healthy watch delivers within this time, kopf's own back-off (5 s) included."""
+
+STOP_SECONDS = 5.0
+
+KINDS = {"latencyslos": (GROUP, VERSION), "throttleplans": (GROUP, VERSION), "pods": ("", "v1")}
 
 
 class Watches:
-    """Feeds the controller's caches."""
+    """Feeds the controller's caches and asks for looks."""
 
-    def __init__(self, controller: Controller, queue: WorkQueue[Key], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, kube: Kube, controller: Controller, queue: WorkQueue[Key], clock: Callable[[], float] = time.monotonic) -> None:
+        self._kube = kube
         self._controller = controller
         self._queue = queue
-        self._clock = clock
-        self._started = clock()
-        self._last_event = clock()
-        self._synced = False
-        self.ready = asyncio.Event()
-        """kopf's own flag: it has logged in and runs."""
+        self._take = {"latencyslos": self._latencyslo, "throttleplans": self._throttleplan, "pods": self._pod}
+        self.mirrors = {kind: Mirror(clock) for kind in KINDS}
+        self.synced = False
+        """Whether the caches were filled once."""
+        self.misses: Callable[[str, int], None] = lambda kind, count: None
+        """Called when a check found objects that the watch had missed."""
 
-    async def synced(self) -> bool:
-        """Whether the caches hold what the API server has; stays so once reached."""
-        if not self._synced and self.ready.is_set():
-            now = self._clock()
-            self._synced = now - self._last_event >= SYNC_QUIET_SECONDS and now - self._started >= SYNC_AT_LEAST_SECONDS
-        return self._synced
+    async def fill(self) -> None:
+        """Fill the caches from lists. Raises KubeError, with a sentence when the kinds are not installed."""
+        for kind in KINDS:
+            try:
+                bodies = await self._kube.items(_path(kind))
+            except NotFound as error:
+                raise NotFound(404, f"The cluster does not serve {kind}: install the CRDs (flyball crds apply).") from error
+            for body in bodies:
+                self.take(kind, None, body)
+        self.synced = True
 
-    def registry(self, login: Callable[[], Awaitable[kopf.ConnectionInfo]]) -> kopf.OperatorRegistry:
-        """kopf's handlers."""
-        registry = kopf.OperatorRegistry()
+    def take(self, kind: str, change: str | None, body: Any) -> None:
+        """Take in an object as listed (change None) or as a watch event says."""
+        if self.mirrors[kind].take(change, body["metadata"]):
+            self._take[kind](change, body)
 
-        @kopf.on.login(registry=registry)
-        async def _login(**_: Any) -> kopf.ConnectionInfo:
-            return await login()
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Run kopf until `stop`. Raises RuntimeError when it ends before."""
+        loop, ended, flag = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+        trouble: list[BaseException] = []
 
-        @kopf.on.startup(registry=registry)
-        async def _configure(settings: kopf.OperatorSettings, **_: Any) -> None:
-            configure(settings)
+        def deliver(kind: str, change: str | None, body: Any) -> None:
+            loop.call_soon_threadsafe(self.take, kind, change, body)
 
-        @kopf.on.event(GROUP, VERSION, "latencyslos", registry=registry)
-        async def _latencyslo(event: Any, **_: Any) -> None:
-            self._latencyslo(event["type"], event["object"])
+        def run() -> None:
+            try:
+                asyncio.run(kopf.operator(registry=registry(self._kube, deliver), standalone=True, clusterwide=True, stop_flag=flag))
+            except BaseException as error:  # a thread's edge: whatever it was, the main loop hears of it
+                trouble.append(error)
+            finally:
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(ended.set)
 
-        @kopf.on.event(GROUP, VERSION, "throttleplans", registry=registry)
-        async def _throttleplan(event: Any, **_: Any) -> None:
-            self._throttleplan(event["type"], event["object"])
+        # A daemon: a kopf that does not end in time must not keep the process.
+        threading.Thread(target=run, name="kopf", daemon=True).start()
+        stopped = asyncio.create_task(stop.wait())
+        over = asyncio.create_task(ended.wait())
+        try:
+            await asyncio.wait([stopped, over], return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set():
+                raise RuntimeError(f"the watches ended: {trouble[0] if trouble else 'kopf stopped by itself'}")
+        finally:
+            flag.set()
+            await asyncio.wait([over], timeout=STOP_SECONDS)
+            for task in (stopped, over):
+                task.cancel()
 
-        @kopf.on.event("", "v1", "pods", registry=registry)
-        async def _pod(event: Any, **_: Any) -> None:
-            self._pod(event["type"], event["object"])
+    async def check(self) -> None:
+        """Compare the caches with the API server, and mend them. Raises KubeError."""
+        for kind, mirror in self.mirrors.items():
+            since = mirror.now()
+            listed = {_key(body): int(body["metadata"]["resourceVersion"]) for body in await self._kube.items(_path(kind), metadata_only=True)}
+            suspects = mirror.suspects(listed, since)
+            if suspects:
+                await asyncio.sleep(GRACE_SECONDS)
+            missed = [key for key in suspects if mirror.behind(key, listed.get(key))]
+            for key in missed:
+                await self._mend(kind, key)
+            mirror.checked(len(missed))
+            if missed:
+                log.warning("the watch of %s had missed %d objects, among them %s", kind, len(missed), "/".join(missed[0]))
+                self.misses(kind, len(missed))
 
-        return registry
+    def silent(self) -> str | None:
+        """Which watch is dead: it missed something in two checks running."""
+        return next((f"the watch of {kind} misses changes" for kind, mirror in self.mirrors.items() if mirror.failing), None)
+
+    async def _mend(self, kind: str, key: Key) -> None:
+        try:
+            self.take(kind, "MODIFIED", await self._kube.get(f"{_path(kind, key[0])}/{key[1]}"))
+        except NotFound:
+            self.take(kind, "DELETED", {"metadata": {"namespace": key[0], "name": key[1], "resourceVersion": "0"}})
 
     def _latencyslo(self, change: str | None, body: Any) -> None:
-        key = self._seen(body)
+        key = _key(body)
         before = self._controller.objects.get(key)
         if change == "DELETED":
             self._controller.objects.pop(key, None)
@@ -84,7 +139,7 @@ class Watches:
         self._queue.add(key)
 
     def _throttleplan(self, change: str | None, body: Any) -> None:
-        key = self._seen(body)
+        key = _key(body)
         if change == "DELETED":
             self._controller.plans.pop(key, None)
         else:
@@ -93,17 +148,34 @@ class Watches:
         self._queue.add(key, POD_DELAY_SECONDS)
 
     def _pod(self, change: str | None, body: Any) -> None:
-        namespace, _ = self._seen(body)
         before, now = self._controller.pods.update(body, deleted=change == "DELETED")
         if before == now:
             return
         for key in self._controller.objects:
-            if key[0] == namespace:
+            if key[0] == body["metadata"]["namespace"]:
                 self._queue.add(key, POD_DELAY_SECONDS)
 
-    def _seen(self, body: Any) -> Key:
-        self._last_event = self._clock()
-        return body["metadata"]["namespace"], body["metadata"]["name"]
+
+def registry(kube: Kube, deliver: Callable[[str, str | None, Any], None]) -> kopf.OperatorRegistry:
+    """kopf's handlers; built by a function, so that each test has fresh ones."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    async def _login(**_: Any) -> kopf.ConnectionInfo:
+        return await kube.login()
+
+    @kopf.on.startup(registry=handlers)
+    async def _configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+        configure(settings)
+
+    def watch(kind: str) -> None:
+        @kopf.on.event(*KINDS[kind], kind, id=kind, registry=handlers)
+        async def _event(event: Any, **_: Any) -> None:
+            deliver(kind, event["type"], event["object"])
+
+    for kind in KINDS:
+        watch(kind)
+    return handlers
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
@@ -117,6 +189,14 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.persistence.finalizer = f"{GROUP}/kopf"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
+
+
+def _path(kind: str, namespace: str | None = None) -> str:
+    return {"latencyslos": paths.latencyslos, "throttleplans": paths.throttleplans, "pods": paths.pods}[kind](namespace)
+
+
+def _key(body: Any) -> Key:
+    return body["metadata"]["namespace"], body["metadata"]["name"]
 
 
 def _spec_version(body: Any) -> tuple[Any, ...]:

@@ -50,6 +50,8 @@ class Memory:
     written: dict[str, Any] = field(default_factory=dict)
     """The status as last written."""
     written_at: float = -math.inf
+    latest: dict[str, Any] = field(default_factory=dict)
+    """The status as last built."""
 
 
 class Controller:
@@ -92,6 +94,13 @@ class Controller:
             await self._report(slo, memory, status.resting(slo, mode, Reason.SUSPENDED, "spec.suspend is true.", memory.record))
             return
         await self._steer(key, slo, mode, memory)
+
+    async def checkpoint_all(self) -> None:
+        """Write each object's state of now, for the next leader. Raises KubeError."""
+        for key, memory in self._memory.items():
+            body = self.objects.get(key)
+            if body is not None and memory.latest and memory.latest != memory.written:
+                await self._write(Metadata.model_validate(body["metadata"]), memory.latest)
 
     async def _steer(self, key: Key, slo: LatencySLO, mode: Mode, memory: Memory) -> None:
         now = self._clock()
@@ -180,6 +189,7 @@ class Controller:
     async def _report(self, slo: LatencySLO, memory: Memory, new: LatencySLOStatus) -> None:
         """Write the status: at once if something in it is news, numbers every now and then."""
         body, now = new.to_api(), self._clock()
+        memory.latest = body
         if body == memory.written or (_news(body) == _news(memory.written) and now - memory.written_at < STATUS_SECONDS):
             return
         await self._say(slo, new)
