@@ -42,12 +42,14 @@ def build(facts: Facts) -> LatencySLOStatus:
     """The status of an object whose loop ran."""
     slo, seen = facts.slo, facts.seen
     cores = total(facts.workloads, seen.usage)
+    governs = governing({reading.objective.name: reading.budget for reading in seen.readings})
+    readings = sorted(seen.readings, key=lambda reading: reading.objective.name != governs)  # kubectl's columns show the first
     return LatencySLOStatus(
         observed_generation=slo.metadata.generation,
         mode=facts.mode.value,
         conditions=merge(slo.status.conditions, _conditions(facts)),
-        governing=governing({reading.objective.name: reading.budget for reading in seen.readings}),
-        objectives=[_objective(reading, facts.queries.get(reading.objective.name), seen.time) for reading in seen.readings],
+        governing=governs,
+        objectives=[_objective(reading, facts.queries.get(reading.objective.name), seen.time) for reading in readings],
         workloads=[_workload(workload, facts) for workload in facts.workloads[:WORKLOADS]],
         cores=cores,
         saved_percent=round(100 * (1 - cores.allocated_milli / cores.granted_milli)) if cores and cores.granted_milli else None,
