@@ -25,6 +25,9 @@ from flyball.api import quantity
         ("1n", 1),
         ("0.0001", 1),
         ("1k", 1_000_000),
+        ("1Ki", 1_024_000),
+        ("1E", 10**21),
+        ("1E1", 10_000),
         ("0", 0),
     ],
 )
@@ -32,7 +35,7 @@ def test_a_quantity_in_millicores(text: str | int, milli: int) -> None:
     assert quantity.milli(text) == milli
 
 
-@pytest.mark.parametrize("text", ["", "m", "1 m", "1x", "1Gi", "one", "1.2.3", "--1"])
+@pytest.mark.parametrize("text", ["", "m", "1 m", "1x", "1K", "1ki", "one", "1.2.3", "--1"])
 def test_what_is_no_quantity_of_cpu_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(f"{text!r} is not a CPU quantity such as 250m or 1.5")):
         quantity.milli(text)
