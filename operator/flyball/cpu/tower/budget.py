@@ -17,6 +17,9 @@ CEILING_SHARE = 0.9
 
 MINUTE = 60.0
 
+NORMAL_FROM = 400.0
+"""Mean from which the normal law serves: its error there is below a hundredth at 10 %."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -41,14 +44,23 @@ def propose(state: TowerState, observation: Observation, settings: Settings) -> 
     return _remember(state, chosen, observation, settings), chosen
 
 
-def wilson(slow: float, total: float, z: float) -> tuple[float, float]:
-    """Lower and upper bound of a share at `z` standard deviations (Wilson's score interval)."""
-    if total <= 0:
-        return 0.0, 1.0
-    share, square = min(1.0, slow / total), z * z
-    centre = (share + square / (2 * total)) / (1 + square / total)
-    half = z / (1 + square / total) * math.sqrt(share * (1 - share) / total + square / (4 * total * total))
-    return max(0.0, centre - half), min(1.0, centre + half)
+def at_least(count: float, mean: float) -> float:
+    """Probability that a Poisson count of this mean is `count` or more.
+
+    Slow requests are rare and many are counted, so that their number is Poisson; exact up to a mean of NORMAL_FROM, the normal law beyond.
+    """
+    whole = round(count)
+    if whole <= 0:
+        return 1.0
+    if mean <= 0:
+        return 0.0
+    if mean > NORMAL_FROM:
+        return 0.5 * math.erfc((whole - 0.5 - mean) / math.sqrt(2 * mean))
+    term = below = math.exp(-mean)
+    for number in range(1, min(whole, math.ceil(mean + 40 * math.sqrt(mean) + 40))):
+        term *= mean / number
+        below += term
+    return max(0.0, 1.0 - below)
 
 
 def _for_reading(state: TowerState, reading: Reading, observation: Observation, settings: Settings) -> Proposal:
@@ -58,20 +70,21 @@ def _for_reading(state: TowerState, reading: Reading, observation: Observation, 
     if reading.total == 0:
         return Proposal(state.pressure, Reason.HOLD, f"{name}: no requests in the last {reading.seconds:.0f} s; targets stay.", reading)
     burn = reading.slow / reading.total / allowed
-    low, high = (bound / allowed for bound in wilson(reading.slow, reading.total, settings.z))
     seen = f"{name}: {reading.slow:.0f} of {reading.total:.0f} requests slow in {reading.seconds:.0f} s, burn {burn:.2f}"
-    if burn >= settings.guard_burn and low > 1.0:
+    if burn >= settings.guard_burn and at_least(reading.slow, reading.total * allowed) < settings.doubt:
         message = f"{seen}: a surge; no throttling is tolerated for {settings.guard_hold_seconds:.0f} s."
         return Proposal(0.0, Reason.GUARD, message, reading, burn, "Slow requests fall back within the minute.", (_hold(reading, burn),))
     if budget.left <= 0:
         message = f"{seen}; the window's budget is overdrawn ({budget.left:.0%} left): no throttling is tolerated until it recovers."
         return Proposal(0.0, Reason.OVERDRAWN, message, reading, burn, "The budget recovers as slow minutes leave the window.")
     aim = settings.burn_aim * min(1.0, budget.left / settings.reserve)
-    if low > aim:
+    expected = reading.total * allowed * aim
+    if at_least(reading.slow, expected) < settings.doubt:
         return _save(state, reading, burn, aim, seen, settings)
-    if high < aim and observation.time >= state.hold_until:
+    below = at_least(reading.slow + 1, expected) > 1.0 - settings.doubt
+    if below and observation.time >= state.hold_until:
         return _spend(state, reading, burn, aim, seen, observation, settings)
-    why = "about the aim" if high >= aim else "waiting for the last surge to leave the readings"
+    why = "waiting for the last surge to leave the readings" if below else "about the aim, as far as so many requests tell"
     return Proposal(state.pressure, Reason.HOLD, f"{seen}: {why} ({aim:.2f}); targets stay.", reading, burn)
 
 

@@ -176,8 +176,8 @@ class Settings:
     """Burn rate of the latest reading at which the guard fires, if it surely is above 1: half a minute of it puts the whole minute above."""
     guard_hold_seconds: float = 60.0
     """How long pressure stays at zero after the guard: until the readings are free of the surge."""
-    z: float = 1.2816
-    """Confidence of a step in standard deviations: 90 % one-sided that burn lies on its side of the aim."""
+    doubt: float = 0.1
+    """A step is taken when chance alone would show such a count, or a more extreme one, less often than this."""
     reserve: float = 0.3
     """Share of the budget that is kept: below it, the aim shrinks in proportion, to nothing when the budget is spent."""
     stale_seconds: float = 90.0

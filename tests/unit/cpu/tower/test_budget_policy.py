@@ -1,0 +1,191 @@
+"""The policy `budget` in a closed loop, and its branches one by one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flyball.cpu import tower
+from flyball.cpu.tower import Reason, TowerState
+from flyball.cpu.tower.budget import NORMAL_FROM, at_least
+from flyball.slo import Budget, Objective
+from tests.unit.cpu.tower.plant import Plant
+
+OBJECTIVE = Objective("gateway", 0.99, 0.2, 600)
+HEALTHY = Budget(10_000, 10, 100, 0, 1)
+SETTINGS = tower.Settings()
+VIEWS = (tower.WorkloadView("Deployment/big", 0.2, 0.3, 0.5, 0.0), tower.WorkloadView("Deployment/small", 0.02, 0.05, 0.1, 0.0))
+
+
+def reading(slow: float, total: float = 1000, *, budget: Budget = HEALTHY, age: float = 3.0, seconds: float = 30.0) -> tower.Reading:
+    return tower.Reading(OBJECTIVE, budget, total - slow, total, seconds, age)
+
+
+def decide(state: TowerState, *readings: tower.Reading, time: float = 1000.0) -> tuple[TowerState, tower.Decision]:
+    return tower.decide(state, tower.Observation(time, readings, VIEWS), SETTINGS)
+
+
+def steady(pressure: float = 0.5) -> TowerState:
+    return TowerState(pressure=pressure, last_time=985.0, last_good_reading=985.0)
+
+
+def test_it_begins_where_nothing_is_throttled() -> None:
+    _, decision = decide(TowerState(), reading(0, age=math.inf))
+    assert set(decision.targets.values()) == {0.0}
+    assert decision.reason is Reason.START
+
+
+def test_budget_to_spare_raises_targets_and_says_so() -> None:
+    state, decision = decide(steady(), reading(0))
+    assert state.pressure > 0.5
+    assert decision.reason is Reason.SPEND
+    assert "0 of 1000 requests slow" in decision.message
+    assert decision.alternatives[0].choice == "stay"
+
+
+def test_burning_too_fast_lowers_targets_and_is_remembered() -> None:
+    state, decision = decide(steady(), reading(20))
+    assert state.pressure < 0.5
+    assert state.ceiling < 0.5
+    assert decision.reason is Reason.SAVE
+    again, held = decide(replace(state, last_time=1000.0), reading(0), time=1015.0)
+    assert again.pressure == state.pressure
+    assert held.reason is Reason.HOLD
+
+
+def test_the_further_above_the_aim_the_larger_the_cut() -> None:
+    mild, _ = decide(steady(), reading(13))
+    strong, _ = decide(steady(), reading(24))
+    assert strong.pressure < mild.pressure < 0.5
+
+
+def test_a_surge_brings_targets_to_zero_at_once_and_holds() -> None:
+    state, decision = decide(steady(), reading(60))
+    assert decision.reason is Reason.GUARD
+    assert set(decision.targets.values()) == {0.0}
+    held, _ = decide(state, reading(0), time=1030.0)
+    assert held.pressure == 0.0
+    risen, _ = decide(replace(held, last_time=1060.0), reading(0), time=1075.0)
+    assert risen.pressure > 0.0
+
+
+def test_few_requests_decide_nothing() -> None:
+    for slow in (0, 1):
+        state, decision = decide(steady(), reading(slow, total=40))
+        assert state.pressure == 0.5
+        assert decision.reason is Reason.HOLD
+
+
+def test_no_requests_at_all_decide_nothing() -> None:
+    state, _ = decide(steady(), reading(0, total=0))
+    assert state.pressure == 0.5
+
+
+def test_an_overdrawn_budget_allows_no_throttling() -> None:
+    _, decision = decide(steady(), reading(0, budget=Budget(10_000, 150, 100, 2, 1)))
+    assert decision.reason is Reason.OVERDRAWN
+    assert set(decision.targets.values()) == {0.0}
+
+
+def test_the_less_is_left_the_lower_the_aim() -> None:
+    plenty, _ = decide(steady(), reading(4, budget=Budget(10_000, 20, 100, 0, 1)))
+    little, _ = decide(steady(), reading(4, budget=Budget(10_000, 95, 100, 0, 1)))
+    assert little.pressure < plenty.pressure
+
+
+def test_lost_signals_are_held_on_to_and_then_mean_no_throttling() -> None:
+    state = steady()
+    held, decision = decide(state, reading(0, age=math.inf), time=1000.0 + SETTINGS.stale_seconds)
+    assert (held.pressure, decision.reason) == (0.5, Reason.HOLD)
+    lost, decision = decide(held, reading(0, age=math.inf), time=1000.0 + 2 * SETTINGS.stale_seconds)
+    assert (lost.pressure, decision.reason) == (0.0, Reason.SIGNALS_LOST)
+
+
+def test_of_several_objectives_the_most_careful_wins() -> None:
+    other = replace(reading(60), objective=replace(OBJECTIVE, name="checkout"))
+    _, decision = decide(steady(), reading(0), other)
+    assert (decision.reason, decision.governing) == (Reason.GUARD, "checkout")
+
+
+def test_a_late_tick_makes_no_leap() -> None:
+    late, _ = decide(steady(), reading(0), time=985.0 + 3600)
+    assert late.pressure - 0.5 <= SETTINGS.rise_per_minute + 1e-9
+
+
+@given(
+    st.floats(0, 1),
+    st.lists(st.tuples(st.floats(allow_nan=True), st.floats(allow_nan=True), st.floats(allow_nan=True), st.floats(-2, 1)), max_size=4),
+    st.floats(900, 1e6),
+)
+def test_whatever_is_read_targets_stay_within_their_bounds(pressure: float, given_readings: list[tuple[float, ...]], time: float) -> None:
+    readings = [
+        tower.Reading(OBJECTIVE, Budget(1000, 10 * (1 - left), 10, 0, 1), good, total, 30.0, age) for good, total, age, left in given_readings
+    ]
+    state, decision = decide(steady(pressure), *readings, time=time)
+    assert 0.0 <= state.pressure <= 1.0
+    assert all(0.0 <= target <= 0.30 for target in decision.targets.values())
+
+
+@given(st.floats(0, 1), st.integers(0, 200), st.integers(1, 200))
+def test_more_slow_requests_never_mean_higher_targets(pressure: float, slow: int, more: int) -> None:
+    fewer, _ = decide(steady(pressure), reading(slow))
+    worse, _ = decide(steady(pressure), reading(slow + more))
+    assert worse.pressure <= fewer.pressure
+
+
+@pytest.mark.parametrize(("count", "mean", "probability"), [(0, 3, 1.0), (1, 0.2, 0.18127), (5, 2, 0.05265), (8, 3.75, 0.03762), (1, 0, 0.0)])
+def test_poisson_tails(count: float, mean: float, probability: float) -> None:
+    """Against tables of the Poisson distribution."""
+    assert at_least(count, mean) == pytest.approx(probability, abs=2e-4)
+
+
+def test_the_normal_law_takes_over_without_a_jump() -> None:
+    for count in (360, 400, 430):
+        assert at_least(count, NORMAL_FROM) == pytest.approx(at_least(count, NORMAL_FROM + 1e-6), abs=0.01)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("knee", [0.02, 0.08, 0.25])
+def test_an_hour_keeps_the_budget_and_most_minutes_below_the_objective(seed: int, knee: float) -> None:
+    plant = Plant(seed=seed, knee=knee).run(60)
+    assert plant.ledger.budget(plant.now).left > 0
+    assert plant.minutes_above() <= 6  # one in ten
+
+
+def test_it_is_useful_within_minutes() -> None:
+    plant = Plant(knee=0.08).run(4)
+    assert plant.target >= 0.01
+    assert plant.run(6).target >= 0.03
+
+
+def test_a_sudden_worsening_is_over_within_a_minute() -> None:
+    plant = Plant(knee=0.15).run(15)
+    assert plant.target > 0.03
+    plant.knee = 0.004  # the same targets now hurt far more
+    plant.run(0.75)
+    assert plant.slow_share() < 0.01
+
+
+def test_few_requests_neither_spend_nor_oscillate() -> None:
+    plant = Plant(rate=0.5).run(60)
+    assert plant.ledger.budget(plant.now).left > 0
+    assert Reason.GUARD not in plant.reasons
+
+
+def test_a_restart_from_the_checkpoint_is_no_restart() -> None:
+    whole, split = Plant(seed=3).run(20), Plant(seed=3).run(10)
+    split.restart()
+    assert split.run(10).state == whole.state
+
+
+def test_silence_gives_back_and_resumes() -> None:
+    plant = Plant().run(15)
+    plant.silent = True
+    plant.run(4)
+    assert plant.target == 0.0
+    plant.silent = False
+    assert plant.run(6).target > 0.0
