@@ -23,32 +23,32 @@ type route struct {
 //	gateway /checkout -> checkout /order -> cart /show (as above), then payment /authorize | catalog /reserve
 var services = map[string]map[string]route{
 	"gateway": {
-		"/browse":   {kind: render, base: 32, item: 6, stages: [][]call{{{"catalog", "/list"}, {"recommend", "/suggest"}}}},
-		"/cart":     {kind: render, base: 24, item: 6, stages: [][]call{{{"cart", "/show"}}}},
-		"/checkout": {kind: render, base: 32, item: 4, stages: [][]call{{{"checkout", "/order"}}}},
+		"/browse":   {kind: render, base: 24, item: 4, stages: [][]call{{{"catalog", "/list"}, {"recommend", "/suggest"}}}},
+		"/cart":     {kind: render, base: 18, item: 4, stages: [][]call{{{"cart", "/show"}}}},
+		"/checkout": {kind: render, base: 24, item: 3, stages: [][]call{{{"checkout", "/order"}}}},
 	},
 	"catalog": {
-		"/list":     {kind: search, base: 40, item: 12},
-		"/features": {kind: search, base: 16, item: 6},
-		"/reserve":  {kind: digest, base: 20, item: 6},
+		"/list":     {kind: search, base: 30, item: 9},
+		"/features": {kind: search, base: 12, item: 4},
+		"/reserve":  {kind: digest, base: 15, item: 4},
 	},
 	"recommend": {
-		"/suggest": {kind: score, base: 80, item: 28, stages: [][]call{{{"catalog", "/features"}}}},
+		"/suggest": {kind: score, base: 60, item: 21, stages: [][]call{{{"catalog", "/features"}}}},
 	},
 	"cart": {
-		"/show": {kind: render, base: 40, item: 10, stages: [][]call{{{"catalog", "/list"}, {"pricing", "/quote"}}}},
+		"/show": {kind: render, base: 30, item: 8, stages: [][]call{{{"catalog", "/list"}, {"pricing", "/quote"}}}},
 	},
 	"pricing": {
-		"/quote": {kind: score, base: 40, item: 24},
+		"/quote": {kind: score, base: 30, item: 18},
 	},
 	"checkout": {
-		"/order": {kind: digest, base: 80, item: 16, stages: [][]call{
+		"/order": {kind: digest, base: 60, item: 12, stages: [][]call{
 			{{"cart", "/show"}},
 			{{"payment", "/authorize"}, {"catalog", "/reserve"}},
 		}},
 	},
 	"payment": {
-		"/authorize": {kind: digest, base: 180, item: 8},
+		"/authorize": {kind: digest, base: 135, item: 6},
 	},
 }
 

@@ -1,0 +1,64 @@
+"""`python -m hack.demo`, what `make demo` runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+from hack.cluster import ClusterError
+from hack.cluster.layout import REPOSITORY
+from hack.demo import driver
+from hack.demo.errors import DemoError
+
+OUTPUT = REPOSITORY / "build" / "demo"
+EXIT_INTERRUPTED = 130
+
+
+def main() -> int:
+    options = arguments(sys.argv[1:])
+    # A closed terminal or a kill cleans up as Ctrl-C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        driver.run(options.minutes, options.observe_minutes, options.keep, options.output, lambda line: print(line, file=sys.stderr, flush=True))
+    except (DemoError, ClusterError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; everything the demo started has been ended and removed", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def arguments(given: list[str]) -> argparse.Namespace:
+    """The command line; DEMO_MINUTES and KEEP stand in for options that are not given."""
+    parser = argparse.ArgumentParser(
+        prog="python -m hack.demo", description="A shop under a real request rate, first observed, then controlled by Flyball."
+    )
+    parser.add_argument(
+        "--minutes", type=_minutes, default=os.environ.get("DEMO_MINUTES") or "10", help="minutes of Enforce (default: $DEMO_MINUTES, or 10)"
+    )
+    parser.add_argument("--observe-minutes", type=_minutes, default="2", help="minutes of Observe before (default: 2)")
+    keep = os.environ.get("KEEP", "0") not in ("", "0")
+    parser.add_argument("--keep", action="store_true", default=keep, help="leave the cluster up (default: $KEEP)")
+    parser.add_argument(
+        "--output", type=Path, default=OUTPUT, help=f"folder for summary.json and report.html (default: {OUTPUT.relative_to(REPOSITORY)})"
+    )
+    return parser.parse_args(given)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0.5 <= minutes <= 720:
+        raise argparse.ArgumentTypeError(f"minutes must be a number from 0.5 to 720, not {text!r}")
+    return minutes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""The demo on kind, where a docker engine answers: Flyball from its image and chart, Prometheus as a pod.
+
+Untested: no machine of the project has had a docker engine so far (docs/designs/0003-demo.md). The load generator runs on this machine and reaches
+the gateway through `kubectl port-forward`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from hack.cluster.layout import REPOSITORY
+from hack.cluster.process import poll
+from hack.demo import shop
+from hack.demo.environment import Progress
+from hack.demo.errors import DemoError
+from hack.demo.processes import Processes
+
+CLUSTER = "flyball-demo"
+IMAGE = "flyball:dev"
+GATEWAY_PORT, PROMETHEUS_PORT = 18080, 19090
+NEEDED = ("docker", "kind", "kubectl", "helm")
+
+
+class Kind:
+    """A kind cluster of its own, with a kubeconfig of its own."""
+
+    def __init__(self, processes: Processes, folder: Path, progress: Progress) -> None:
+        self._processes = processes
+        self._progress = progress
+        self._kubeconfig = folder / "kind.kubeconfig"
+        self._up = False
+        self.prometheus_url = f"http://127.0.0.1:{PROMETHEUS_PORT}"
+        self.gateway = f"127.0.0.1:{GATEWAY_PORT}"
+
+    def up(self) -> None:
+        if missing := [command for command in NEEDED if not shutil.which(command)]:
+            raise DemoError(f"A docker engine answers, so the demo runs on kind; it needs {', '.join(missing)} on the PATH.")
+        self._progress("kind: creating the cluster")
+        self._up = True  # before the command: one that failed leaves nodes behind
+        self._run(
+            "kind", "create", "cluster", "--name", CLUSTER, "--config", str(REPOSITORY / "kind-config.yaml"), "--kubeconfig", str(self._kubeconfig)
+        )
+        self.kubectl("apply", "-f", str(Path(__file__).with_name("kind-prometheus.yaml")))
+        self.kubectl("rollout", "status", "deployment/prometheus", "-n", "monitoring", "--timeout=180s")
+        self._forward("forward-prometheus", "monitoring", "prometheus", PROMETHEUS_PORT, 9090)
+
+    def deploy_shop(self) -> None:
+        self._image(shop.IMAGE.removeprefix("docker.io/"), shop.FOLDER)
+        shop.deploy(self.kubectl)
+        self._forward("forward-gateway", shop.NAMESPACE, "gateway", GATEWAY_PORT, 8080)
+
+    def start_flyball(self) -> None:
+        self._image(IMAGE, REPOSITORY)
+        repository, tag = IMAGE.split(":")
+        values = [f"image.repository={repository}", f"image.tag={tag}", "prometheus.url=http://prometheus.monitoring.svc:9090"]
+        chosen = [word for value in values for word in ("--set", value)]
+        place = ["--namespace", "flyball-system", "--create-namespace", "--kubeconfig", str(self._kubeconfig), "--wait", "--timeout", "3m"]
+        self._run("helm", "install", "flyball", str(REPOSITORY / "helm" / "flyball"), *place, *chosen)
+
+    def get(self, path: str) -> bytes:
+        try:
+            return self.kubectl("get", "--raw", path).encode()
+        except DemoError as error:
+            raise OSError(str(error)) from error
+
+    def kubectl(self, *arguments: str) -> str:
+        return self._run("kubectl", "--kubeconfig", str(self._kubeconfig), *arguments)
+
+    def check(self) -> None:
+        self._processes.check("forward-prometheus", "forward-gateway")
+
+    def usage(self) -> str:
+        return f"kubectl --kubeconfig {self._kubeconfig} get pods -n shop\n  kind delete cluster --name {CLUSTER}   removes it"
+
+    def stop_flyball(self) -> None:
+        self._run("helm", "uninstall", "flyball", "--namespace", "flyball-system", "--kubeconfig", str(self._kubeconfig), "--wait")
+
+    def down(self) -> None:
+        if self._up:
+            self._progress("kind: deleting the cluster")
+            self._run("kind", "delete", "cluster", "--name", CLUSTER, "--kubeconfig", str(self._kubeconfig))
+            self._up = False
+
+    def _image(self, tag: str, folder: Path) -> None:
+        self._progress(f"docker: building {tag}")
+        self._run("docker", "build", "-t", tag, str(folder))
+        self._run("kind", "load", "docker-image", tag, "--name", CLUSTER)
+
+    def _forward(self, name: str, namespace: str, service: str, port: int, target: int) -> None:
+        command = ["kubectl", "--kubeconfig", str(self._kubeconfig), "port-forward", "-n", namespace, f"service/{service}", f"{port}:{target}"]
+        self._processes.start(name, command)
+        log = self._processes.logs / f"{name}.log"
+        if not poll(lambda: f"127.0.0.1:{port}" in log.read_text(), 30):
+            raise DemoError(f"kubectl port-forward to {service} did not come up; its log ends with:\n{self._processes.tail(name)}")
+
+    def _run(self, *command: str) -> str:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=os.environ)
+        if done.returncode:
+            raise DemoError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
+        return done.stdout
