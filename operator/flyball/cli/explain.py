@@ -65,13 +65,14 @@ def command(name: str, namespace: str | None, output: str, kubeconfig: str | Non
 def text(slo: LatencySLO, now: datetime) -> Iterator[str]:
     """The explanation, line by line."""
     its = slo.status
-    capped = f" (asked for: {slo.spec.mode.value}; the operator's --max-mode caps it)" if its.mode and its.mode != slo.spec.mode.value else ""
+    current = its.observed_generation == slo.metadata.generation
+    capped = f" (asked for: {slo.spec.mode.value}; the operator's --max-mode caps it)" if current and its.mode != slo.spec.mode.value else ""
     yield f"LatencySLO {slo.metadata.namespace}/{slo.metadata.name}, mode {its.mode or slo.spec.mode.value}{capped}"
     if not its.conditions:
         yield ""
         yield "No operator has looked at this object yet. Is one running? See `kubectl get pods -n flyball-system`."
         return
-    if its.observed_generation != slo.metadata.generation:
+    if not current:
         yield "The spec has changed since; what follows is about the one before."
     yield from _section("Conditions", (line for condition in its.conditions for line in _condition(condition, now)))
     yield from _section("Objectives", _objectives(slo))

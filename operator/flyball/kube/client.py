@@ -113,7 +113,7 @@ class Kube:
         query = {"limit": "500"}
         while True:
             page = await self._request("GET", path, query, accept=METADATA_LIST if metadata_only else JSON)
-            found += page["items"]
+            found += page["items"] or ()  # null in an empty list of metadata
             token = page["metadata"].get("continue")
             if not token:
                 return found

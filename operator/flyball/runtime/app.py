@@ -144,6 +144,8 @@ class App:
                 await self.watches.check()
             except KubeError as error:
                 log.warning("the caches could not be checked: %s", error)
+            except Exception:  # a loop's edge: the watches do their work without it
+                log.exception("the caches could not be checked")
 
     def _not_ready(self) -> str | None:
         if not self.watches.synced:

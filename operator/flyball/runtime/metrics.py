@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -34,6 +34,14 @@ class Metrics:
         self.queue = Gauge("flyball_queue_keys", "Objects that wait for their look", registry=self.registry)
         self.misses = Counter("flyball_watch_misses", "Changes that a watch had missed and a check found", ("kind",), registry=self.registry)
         self.leading = Gauge("flyball_leading", "1 while this operator leads", registry=self.registry)
+
+    def keep(self, namespace: str, name: str, *, objectives: Collection[str], groups: Collection[str]) -> None:
+        """Forget the series of objectives and groups that the object no longer has."""
+        for metric in (self.budget_left, self.burn_rate, self.slow_ratio, self.minutes_above, self.requests, self.target):
+            kept = groups if metric is self.target else objectives
+            for labels in _labels_of(metric, namespace, name):
+                if labels[-1] not in kept:
+                    metric.remove(*labels)
 
     def drop(self, namespace: str, name: str) -> None:
         """Forget the series of an object that is gone."""

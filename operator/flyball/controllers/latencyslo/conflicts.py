@@ -1,7 +1,8 @@
 """Who else steers a workload. Pure decisions here; `Autoscalers` fetches what they are decided on.
 
-Two masters on one valve are worse than none: where another LatencySLO or an updating VerticalPodAutoscaler has a workload, it is measured and left
-alone. A HorizontalPodAutoscaler on CPU utilisation is no such master, as long as it still sees demand: the quota keeps a floor above its target.
+Two masters on one valve are worse than none. Where an updating VerticalPodAutoscaler has a workload, it is measured and left alone; where an older
+LatencySLO has it, it is left out, because agents keep their hands off a container that two plans name. A HorizontalPodAutoscaler on CPU
+utilisation is no such master, as long as it still sees demand: the quota keeps a floor above its target.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from flyball.api.conditions import Reason
 from flyball.api.latencyslo import LatencySLO
 from flyball.api.meta import Owner
+from flyball.api.workload import Control
 from flyball.controllers.latencyslo.resolve import Resolved, resolve
 from flyball.kube import paths
 from flyball.kube.client import Kube, NotFound
@@ -34,6 +36,11 @@ class Verdict:
     floors: Mapping[str, int] | None = None
     """Container -> lowest quota in millicores, for an HPA's sake."""
 
+    @property
+    def taken(self) -> bool:
+        """Whether another LatencySLO plans the workload, so that this one must not."""
+        return self.conflict is not None and self.conflict[0] is Reason.OTHER_LATENCY_SLO
+
 
 @dataclass(frozen=True, slots=True)
 class Autoscaler:
@@ -44,6 +51,8 @@ class Autoscaler:
     target: Owner
     cpu_percent: int | None = None
     """HPA: wanted CPU utilisation in percent of requests."""
+    container: str | None = None
+    """HPA: the container whose utilisation counts; None: the pod's."""
     updates: bool = False
     """VPA: whether it changes pods."""
 
@@ -66,10 +75,16 @@ def judge(slo: LatencySLO, workload: Resolved, others: Iterable[LatencySLO], pod
 def _beside_hpa(workload: Resolved, hpa: Autoscaler) -> Verdict:
     floors: dict[str, int] = {}
     room = False
-    for container in workload.pods[0].containers if workload.pods else ():
-        if container.request_milli and container.limit_milli:
-            floors[container.name] = math.ceil(HPA_HEADROOM * (hpa.cpu_percent or 0) / 100 * container.request_milli)
-            room = room or floors[container.name] < container.limit_milli
+    # During a rollout pods differ: the largest request counts.
+    for container in (container for pod in workload.pods for container in pod.containers):
+        policy = workload.policy(container.name)
+        if policy is None or policy.control is Control.OFF or not container.limit_milli:
+            continue
+        counts = hpa.container in (None, container.name) and container.request_milli
+        floor = math.ceil(HPA_HEADROOM * (hpa.cpu_percent or 0) * container.request_milli / 100) if counts and container.request_milli else 0
+        room = room or floor < container.limit_milli
+        if floor:
+            floors[container.name] = max(floor, floors.get(container.name, 0))
     if floors and not room:
         message = f"{workload.name}: the HorizontalPodAutoscaler {hpa.name} needs all of the limit to see demand; nothing is left to take."
         return Verdict((Reason.HORIZONTAL_POD_AUTOSCALER, message))
@@ -95,7 +110,10 @@ class Autoscalers:
     async def known(self, now: float) -> list[Autoscaler]:
         """All claims (`now`: monotonic seconds). Raises KubeError."""
         if now - self._listed_at >= REFRESH_SECONDS:
-            self._known = [*map(horizontal, await self._kube.items(paths.autoscalers())), *map(vertical, await self._vertical())]
+            self._known = [
+                *map(horizontal, await self._kube.items(paths.autoscalers())),
+                *(vertical(body) for body in await self._vertical() if body["spec"].get("targetRef")),
+            ]
             self._listed_at = now
         return self._known
 
@@ -108,12 +126,12 @@ class Autoscalers:
 
 def horizontal(body: Mapping[str, Any]) -> Autoscaler:
     """A HorizontalPodAutoscaler's claim."""
-    percent = None
+    percent = container = None
     for metric in body["spec"].get("metrics") or ():
         source = metric.get("resource") or metric.get("containerResource") or {}
-        if source.get("name") == "cpu":
-            percent = (source.get("target") or {}).get("averageUtilization", percent)
-    return Autoscaler(*_identity(body, "scaleTargetRef"), cpu_percent=percent)
+        if source.get("name") == "cpu" and (wanted := (source.get("target") or {}).get("averageUtilization")):
+            percent, container = wanted, source.get("container")
+    return Autoscaler(*_identity(body, "scaleTargetRef"), cpu_percent=percent, container=container)
 
 
 def vertical(body: Mapping[str, Any]) -> Autoscaler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -10,20 +11,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
-from flyball.api.conditions import ConditionType, Reason
+from flyball.api.conditions import ConditionType, Reason, Status
 from flyball.api.latencyslo import LatencySLO, PolicyType
 from flyball.api.latencyslo_status import CHECKPOINT_LENGTH, LatencySLOStatus
-from flyball.api.meta import API_VERSION, Metadata, Mode
+from flyball.api.meta import API_VERSION, InvalidObject, Metadata
 from flyball.api.throttleplan import ThrottlePlanSpec
 from flyball.controllers.latencyslo import conflicts, plan, status
 from flyball.controllers.latencyslo.decisions import Effect, Record
 from flyball.controllers.latencyslo.resolve import resolve
-from flyball.controllers.latencyslo.signals import Seen, SignalReaders
+from flyball.controllers.latencyslo.signals import Outage, Seen, SignalReaders
 from flyball.cpu import tower
 from flyball.kube import paths
-from flyball.kube.client import Conflict, Kube, NotFound
+from flyball.kube.client import Conflict, Kube, KubeError, NotFound
 from flyball.kube.events import Recorder
 from flyball.kube.pods import PodCache
 from flyball.runtime.metrics import Metrics
@@ -35,21 +34,37 @@ log = logging.getLogger(__name__)
 Key = tuple[str, str]
 """Namespace and name of a LatencySLO."""
 
+SUSPENDED = "Suspended"
+
 STATUS_SECONDS = 30.0
 """Numbers in the status are written this often at most; conditions, modes and decisions at once. A write costs the API server and every watcher."""
+
+
+_BAD = {
+    ConditionType.READY: Status.FALSE,
+    ConditionType.SIGNALS_AVAILABLE: Status.FALSE,
+    ConditionType.BUDGET_AVAILABLE: Status.FALSE,
+    ConditionType.CONFLICTED: Status.TRUE,
+}
+"""What is worth a warning; whether it enforces is the user's own choice."""
 
 
 @dataclass(slots=True)
 class Memory:
     """What the loop keeps of one object between looks; lost with the process, and then restored from status, plan and Prometheus."""
 
+    uid: str
     readers: SignalReaders
     tower: tower.TowerState
     record: Record
     acting: bool
+    stance: str = ""
+    """Mode in effect, or that it is suspended; empty before the first look of all."""
     written: dict[str, Any] = field(default_factory=dict)
     """The status as last written."""
     written_at: float = -math.inf
+    exported: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+    """Objectives and groups that have series."""
     latest: dict[str, Any] = field(default_factory=dict)
     """The status as last built."""
 
@@ -72,6 +87,7 @@ class Controller:
         self._settings = settings
         self._clock = clock
         self._autoscalers = conflicts.Autoscalers(kube)
+        self._outage = Outage()
         self._memory: dict[Key, Memory] = {}
 
     async def look(self, key: Key) -> None:
@@ -80,30 +96,51 @@ class Controller:
         if body is None or body["metadata"].get("deletionTimestamp"):
             await self._forget(key)
             return
+        its, before = Metadata.parse(body["metadata"]), _status(body)
+        memory = self._memory.get(key)
+        if memory is None or memory.uid != its.uid:
+            if memory:
+                self._metrics.drop(*key)
+            memory = self._memory[key] = self._restore(its, before)
         try:
-            slo = LatencySLO.model_validate(body)
-        except ValidationError as error:
-            await self._refuse(key, body, error)
+            slo = LatencySLO.parse(body)
+        except InvalidObject as error:
+            await self._rest(key, its, before, memory, Reason.INVALID, str(error))
             return
-        mode = slo.spec.mode.capped(self._settings.max_mode)
-        memory = self._memory.get(key) or self._restore(slo, mode)
-        self._memory[key] = memory
-        if slo.spec.suspend:
-            await self._drop_plan(key)
-            memory.tower, memory.acting = tower.TowerState(), False
-            await self._report(slo, memory, status.resting(slo, mode, Reason.SUSPENDED, "spec.suspend is true.", memory.record))
-            return
-        await self._steer(key, slo, mode, memory)
+        try:
+            if slo.spec.suspend:
+                self._take_stance(memory, SUSPENDED)
+                await self._rest(key, its, before, memory, Reason.SUSPENDED, "spec.suspend is true.")
+            else:
+                await self._steer(key, slo, memory)
+        except KubeError as error:
+            if error.status:
+                with contextlib.suppress(KubeError):
+                    await self._report(its, before, memory, status.troubled(its, before, str(error), self._clock()))
+            raise
+
+    async def _rest(self, key: Key, its: Metadata, before: LatencySLOStatus, memory: Memory, reason: Reason, message: str) -> None:
+        """Nothing is taken, and what is learned begins anew afterwards."""
+        await self._drop_plan(key)
+        memory.tower, memory.acting = tower.TowerState(), False
+        await self._report(its, before, memory, status.resting(its, before, reason, message, memory.record, self._clock()))
+
+    def _take_stance(self, memory: Memory, stance: str) -> None:
+        if memory.stance not in ("", stance):
+            sentence = f"{memory.stance} -> {stance}. Whenever agents begin to act, targets begin at 0."
+            memory.record = memory.record.note("ModeChanged", sentence, status.timestamp(self._clock()))
+        memory.stance = stance
 
     async def checkpoint_all(self) -> None:
         """Write each object's state of now, for the next leader. Raises KubeError."""
         for key, memory in self._memory.items():
             body = self.objects.get(key)
             if body is not None and memory.latest and memory.latest != memory.written:
-                await self._write(Metadata.model_validate(body["metadata"]), memory.latest)
+                await self._write(Metadata.parse(body["metadata"]), memory.latest)
 
-    async def _steer(self, key: Key, slo: LatencySLO, mode: Mode, memory: Memory) -> None:
-        now = self._clock()
+    async def _steer(self, key: Key, slo: LatencySLO, memory: Memory) -> None:
+        now, mode = self._clock(), slo.spec.mode.capped(self._settings.max_mode)
+        self._take_stance(memory, mode.value)
         pods = list(self.pods.of(slo.metadata.namespace))
         workloads = resolve(slo.spec.workloads, pods)
         autoscalers = await self._autoscalers.known(time.monotonic())
@@ -113,8 +150,9 @@ class Controller:
 
         acting = plan.acts(slo, mode)
         if not acting or not memory.acting:
-            # Targets that nobody holds teach nothing: what is learned begins when agents begin to act.
-            memory.tower = tower.TowerState(groups=memory.tower.groups)
+            # Targets that nobody holds teach nothing: each decision is the first step from 0, and acting begins there as well.
+            known = memory.tower
+            memory.tower = tower.TowerState(groups=known.groups, last_time=known.last_time, last_good_reading=known.last_good_reading)
         memory.acting = acting
         memory.tower, decision = tower.decide(memory.tower, seen.observation([workload.name for workload in workloads]), _policy(slo))
         self._remember(memory, decision, seen, status.total(workloads, seen.usage))
@@ -127,7 +165,7 @@ class Controller:
             log.warning("%s/%s: the tower's state is too long to be kept; a restart begins at target zero", *key)
             checkpoint = None
         facts = status.Facts(slo, mode, workloads, verdicts, seen, queries, decision, memory.record, checkpoint, conflict)
-        await self._report(slo, memory, status.build(facts))
+        await self._report(slo.metadata, slo.status, memory, status.build(facts))
         self._export(key, seen, decision, memory)
 
     def _remember(self, memory: Memory, decision: tower.Decision, seen: Seen, cores: Any) -> None:
@@ -167,50 +205,45 @@ class Controller:
         if self._memory.pop(key, None):
             self._metrics.drop(*key)
 
-    async def _refuse(self, key: Key, body: Mapping[str, Any], error: ValidationError) -> None:
-        """An object that passed the CRD's rules and still makes no sense: say so, take nothing."""
-        await self._drop_plan(key)
-        first = error.errors()[0]
-        message = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        bare = LatencySLO.model_construct(metadata=Metadata.model_validate(body["metadata"]), status=LatencySLOStatus())
-        refused = status.resting(bare, Mode.OBSERVE, Reason.INVALID, message, Record())
-        await self._write(bare.metadata, refused.to_api())
-
-    def _restore(self, slo: LatencySLO, mode: Mode) -> Memory:
+    def _restore(self, its: Metadata, before: LatencySLOStatus) -> Memory:
         """What the last operator knew; the ledger is read back from Prometheus at the first look."""
-        readers = SignalReaders(self._prometheus, self._settings.lookback_seconds, self._settings.allow_promql)
+        readers = SignalReaders(self._prometheus, self._outage, self._settings.lookback_seconds, self._settings.allow_promql)
         try:
-            stored = json.loads(slo.status.checkpoint or "null")
+            stored = json.loads(before.checkpoint or "null")
         except ValueError:
             stored = None
-        acting = stored is not None and plan.acts(slo, mode)
-        return Memory(readers, tower.TowerState.from_json(stored), Record.restored(slo.status.decisions), acting)
+        # Only an object that was acted on has a checkpoint.
+        suspended = any(condition.reason == Reason.SUSPENDED for condition in before.conditions)
+        stance = SUSPENDED if suspended else before.mode or ""
+        return Memory(its.uid, readers, tower.TowerState.from_json(stored), Record.restored(before), stored is not None, stance)
 
-    async def _report(self, slo: LatencySLO, memory: Memory, new: LatencySLOStatus) -> None:
+    async def _report(self, its: Metadata, before: LatencySLOStatus, memory: Memory, new: LatencySLOStatus) -> None:
         """Write the status: at once if something in it is news, numbers every now and then."""
         body, now = new.to_api(), self._clock()
         memory.latest = body
         if body == memory.written or (_news(body) == _news(memory.written) and now - memory.written_at < STATUS_SECONDS):
             return
-        await self._say(slo, new)
-        await self._write(slo.metadata, body)
+        await self._say(its, before, new)
+        await self._write(its, body)
         memory.written, memory.written_at = body, now
 
     async def _write(self, about: Metadata, body: dict[str, Any]) -> None:
-        manifest = {"apiVersion": API_VERSION, "kind": "LatencySLO", "metadata": {"name": about.name, "namespace": about.namespace}, "status": body}
+        # The UID, so that an object made anew under the old name does not get the old one's status. Force, since a status is its operator's alone.
+        metadata = {"name": about.name, "namespace": about.namespace, "uid": about.uid}
+        manifest = {"apiVersion": API_VERSION, "kind": "LatencySLO", "metadata": metadata, "status": body}
         try:
-            await self._kube.apply(f"{paths.latencyslo(about.namespace, about.name)}/status", manifest)
-        except NotFound:
+            await self._kube.apply(f"{paths.latencyslo(about.namespace, about.name)}/status", manifest, force=True)
+        except (NotFound, Conflict):
             return  # deleted meanwhile
         self._metrics.writes.labels("status").inc()
 
-    async def _say(self, slo: LatencySLO, new: LatencySLOStatus) -> None:
+    async def _say(self, its: Metadata, before: LatencySLOStatus, new: LatencySLOStatus) -> None:
         """An event for each condition that changed for the worse or back."""
-        before = {condition.type: condition.status for condition in slo.status.conditions}
+        was = {condition.type: condition.status for condition in before.conditions}
         for condition in new.conditions:
-            if condition.type in before and before[condition.type] != condition.status:
-                bad = (condition.status == "True") == (condition.type == ConditionType.CONFLICTED.value)
-                await self._recorder.say("LatencySLO", slo.metadata, condition.reason, condition.message, warning=bad)
+            if condition.type in was and was[condition.type] != condition.status:
+                bad = _BAD.get(ConditionType(condition.type)) == condition.status
+                await self._recorder.say("LatencySLO", its, condition.reason, condition.message, warning=bad)
 
     def _export(self, key: Key, seen: Seen, decision: tower.Decision, memory: Memory) -> None:
         metrics = self._metrics
@@ -222,6 +255,10 @@ class Controller:
             metrics.requests.labels(*labels).set(budget.requests)
             if reading.usable and reading.total > 0:
                 metrics.burn_rate.labels(*labels).set(reading.slow / reading.total / reading.objective.allowed_share)
+        exported = frozenset(reading.objective.name for reading in seen.readings), frozenset(decision.targets)
+        if exported != memory.exported:
+            metrics.keep(*key, objectives=exported[0], groups=exported[1])
+            memory.exported = exported
         for group, target in decision.targets.items():
             metrics.target.labels(*key, group).set(target)
         metrics.decisions.labels(*key, decision.reason.value).inc()
@@ -233,9 +270,17 @@ class Controller:
         for (namespace, name), body in self.objects.items():
             if namespace == key[0] and name != key[1]:
                 try:
-                    yield LatencySLO.model_validate(body)
-                except ValidationError:
+                    yield LatencySLO.parse(body)
+                except InvalidObject:
                     continue  # its own look says so
+
+
+def _status(body: Mapping[str, Any]) -> LatencySLOStatus:
+    """The status as the API server has it; one that cannot be read is written anew."""
+    try:
+        return LatencySLOStatus.parse(body.get("status") or {})
+    except InvalidObject:
+        return LatencySLOStatus()
 
 
 def _policy(slo: LatencySLO) -> tower.Settings:

@@ -1,15 +1,15 @@
 """The decision record: the last ten decisions with inputs, choice, alternatives, expected and observed effect. Pure.
 
-A decision is recorded when it moved a target or when its reason is a new one; that all stays as it is, is not news.
+A decision is recorded when it moved a target or when its reason is a new one, and so is a change of mode; that all stays as it is, is not news.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from flyball.api.latencyslo_status import DECISIONS, TEXT_LENGTH, DecisionRecord, TargetChange
+from flyball.api.latencyslo_status import DECISIONS, TEXT_LENGTH, DecisionRecord, LatencySLOStatus, TargetChange
 from flyball.cpu.tower import Decision, Reason
 from flyball.slo import Budget
 
@@ -40,13 +40,19 @@ class Record:
 
     entries: tuple[_Pending, ...] = ()
     last_reason: str = ""
-    last_targets: Mapping[str, int] | None = None
+    last_targets: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def restored(cls, records: Sequence[DecisionRecord]) -> Record:
+    def restored(cls, status: LatencySLOStatus) -> Record:
         """The record as the status held it."""
-        unknown = Effect(math.nan, math.nan)
-        return cls(tuple(_Pending(record, None, unknown) for record in records), records[-1].reason if records else "")
+        unknown, records = Effect(math.nan, math.nan), status.decisions
+        targets = {workload.group: workload.throttle_permille for workload in status.workloads}
+        return cls(tuple(_Pending(record, None, unknown) for record in records), records[-1].reason if records else "", targets)
+
+    def note(self, reason: str, message: str, timestamp: str) -> Record:
+        """The record with something that was not the tower's decision: a change of mode."""
+        entry = _Pending(DecisionRecord(time=timestamp, reason=reason, message=message[:TEXT_LENGTH]), None, Effect(math.nan, math.nan))
+        return replace(self, entries=(*self.entries, entry)[-DECISIONS:])
 
     @property
     def decisions(self) -> list[DecisionRecord]:
@@ -55,8 +61,8 @@ class Record:
     def add(self, decision: Decision, now: float, timestamp: str, budget: Budget | None, effect: Effect) -> tuple[Record, bool]:
         """The record with this decision if it is news, and whether it was."""
         targets = {group: decision.permille(group) for group in sorted(decision.targets)}
-        before = self.last_targets or {}
-        moved = targets != dict(before) if self.last_targets is not None else any(targets.values())
+        before = self.last_targets
+        moved = any(before.get(group, 0) != target for group, target in targets.items())
         news = moved or (decision.reason.value != self.last_reason and decision.reason is not Reason.HOLD)
         if not news:
             return replace(self, last_targets=targets), False

@@ -14,6 +14,9 @@ from flyball.controllers.latencyslo.resolve import Resolved
 from flyball.cpu.tower import Decision
 
 EVERYONE = 100
+WORKLOADS_MOST = 512
+CONTAINERS_MOST = 16
+"""Bounds of the ThrottlePlan's lists."""
 
 
 def acts(slo: LatencySLO, mode: Mode) -> bool:
@@ -23,13 +26,14 @@ def acts(slo: LatencySLO, mode: Mode) -> bool:
 
 def build(slo: LatencySLO, mode: Mode, workloads: Sequence[Resolved], verdicts: Mapping[str, Verdict], decision: Decision) -> ThrottlePlanSpec | None:
     """The plan, None where there is nothing to plan for."""
-    if not workloads:
+    planned = [workload for workload in workloads if not verdicts[workload.name].taken][:WORKLOADS_MOST]
+    if not planned:
         return None
     return ThrottlePlanSpec(
         action=Action.CONTROL if acts(slo, mode) else Action.MEASURE,
         burst=slo.spec.actuators.burst is Switch.AUTO,
         canary_percent=slo.spec.canary.percent if mode is Mode.CANARY else EVERYONE,
-        workloads=[_workload(workload, verdicts[workload.name], decision) for workload in workloads],
+        workloads=[_workload(workload, verdicts[workload.name], decision) for workload in planned],
     )
 
 
@@ -65,6 +69,9 @@ def _containers(workload: Resolved, verdict: Verdict) -> list[PlannedContainer]:
         policy = workload.policy(container)
         if policy and floor > policy.min_milli:
             planned[container] = _container(policy, floor).model_copy(update={"name": container})
+    if len(planned) > CONTAINERS_MOST:
+        highest = max((verdict.floors or {}).values())
+        return [_container(policy, max(policy.min_milli, highest)) for policy in workload.policies]
     return list(planned.values())
 
 

@@ -11,6 +11,27 @@ from flyball.cpu.tower import Observation, Reading, WorkloadView
 from flyball.signals import NoValue, ObjectiveReader, Prometheus, SignalError, WorkloadUsage, indicators, read_workloads
 from flyball.slo import Objective as SLObjective
 
+OUTAGE_SECONDS = 10.0
+"""After Prometheus did not answer, nobody asks it for this long: looks that wait out their timeouts one by one would take longer than a tick."""
+
+
+class Outage:
+    """What all objects know of Prometheus being away."""
+
+    def __init__(self) -> None:
+        self._message = ""
+        self._until = 0.0
+
+    def note(self, error: SignalError, now: float) -> None:
+        """A query failed."""
+        if error.reason is NoValue.UNREACHABLE and now >= self._until:
+            self._message, self._until = str(error), now + OUTAGE_SECONDS
+
+    def raise_if_on(self, now: float) -> None:
+        """Raise SignalError as the query that found it did, for as long as that is to be believed."""
+        if now < self._until:
+            raise SignalError(NoValue.UNREACHABLE, self._message)
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -34,7 +55,8 @@ class Seen:
 class SignalReaders:
     """The readers of one object's objectives; they keep their ledgers as long as the objectives stay the same."""
 
-    def __init__(self, prometheus: Prometheus, lookback_seconds: float, allow_promql: bool) -> None:
+    def __init__(self, prometheus: Prometheus, outage: Outage, lookback_seconds: float, allow_promql: bool) -> None:
+        self._outage = outage
         self._prometheus = prometheus
         self._lookback = lookback_seconds
         self._allow_promql = allow_promql
@@ -51,13 +73,17 @@ class SignalReaders:
         readings, problem = [], None
         for _, reader in self._readers.values():
             try:
+                self._outage.raise_if_on(now)
                 readings.append(await reader.read(now))
             except SignalError as error:
+                self._outage.note(error, now)
                 problem = problem or error
                 readings.append(reader.unknown(now))
         try:
+            self._outage.raise_if_on(now)
             usage = await read_workloads(self._prometheus, slo.metadata.namespace, slo.metadata.name, self._lookback, now)
         except SignalError as error:
+            self._outage.note(error, now)
             # Without usage the targets still serve; only groups and savings are unknown.
             problem = problem or (error if error.reason is NoValue.UNREACHABLE else None)
             usage = {}

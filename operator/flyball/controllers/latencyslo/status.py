@@ -11,13 +11,13 @@ from flyball.api import duration
 from flyball.api.conditions import Condition, ConditionType, Reason, Status, merge
 from flyball.api.latencyslo import LatencySLO, Switch
 from flyball.api.latencyslo_status import WORKLOADS, Cores, LatencySLOStatus, ObjectiveStatus, WorkloadStatus
-from flyball.api.meta import Mode
+from flyball.api.meta import Metadata, Mode
 from flyball.controllers.latencyslo.conflicts import Verdict
 from flyball.controllers.latencyslo.decisions import Record
 from flyball.controllers.latencyslo.resolve import Resolved
 from flyball.controllers.latencyslo.signals import Seen
 from flyball.cpu.tower import Decision, Reading
-from flyball.signals import Query, SignalError, WorkloadUsage
+from flyball.signals import Query, WorkloadUsage
 from flyball.slo import governing
 
 
@@ -42,8 +42,9 @@ def build(facts: Facts) -> LatencySLOStatus:
     """The status of an object whose loop ran."""
     slo, seen = facts.slo, facts.seen
     cores = total(facts.workloads, seen.usage)
-    governs = governing({reading.objective.name: reading.budget for reading in seen.readings})
-    readings = sorted(seen.readings, key=lambda reading: reading.objective.name != governs)  # kubectl's columns show the first
+    known = [reading for reading in seen.readings if facts.queries.get(reading.objective.name) or reading.budget.requests]
+    governs = governing({reading.objective.name: reading.budget for reading in known})
+    readings = sorted(known, key=lambda reading: reading.objective.name != governs)  # kubectl's columns show the first
     return LatencySLOStatus(
         observed_generation=slo.metadata.generation,
         mode=facts.mode.value,
@@ -58,19 +59,29 @@ def build(facts: Facts) -> LatencySLOStatus:
     )
 
 
-def resting(slo: LatencySLO, mode: Mode, reason: Reason, message: str, record: Record) -> LatencySLOStatus:
+def resting(its: Metadata, before: LatencySLOStatus, reason: Reason, message: str, record: Record, now: float) -> LatencySLOStatus:
     """The status of an object whose loop does not run: suspended, or not understood."""
-    ready = Status.TRUE if reason is Reason.SUSPENDED else Status.FALSE
+
+    def condition(kind: ConditionType, holds: bool, text: str) -> Condition:
+        return _condition(its, now, kind, Status.TRUE if holds else Status.FALSE, reason, text)
+
     conditions = [
-        _condition(slo, ConditionType.READY, ready, reason, message),
-        _condition(slo, ConditionType.ENFORCING, Status.FALSE, reason, "Nothing is taken; what was taken is given back."),
+        condition(ConditionType.READY, reason is Reason.SUSPENDED, message),
+        condition(ConditionType.ENFORCING, False, "Nothing is taken; what was taken is given back."),
     ]
     return LatencySLOStatus(
-        observed_generation=slo.metadata.generation,
-        mode=mode.value,
-        conditions=merge(slo.status.conditions, conditions),
+        observed_generation=its.generation,
+        mode=before.mode,
+        conditions=merge(before.conditions, conditions),
         decisions=record.decisions,
     )
+
+
+def troubled(its: Metadata, before: LatencySLOStatus, message: str, now: float) -> LatencySLOStatus:
+    """The status as it was, but for the API server's refusal of what the loop wanted."""
+    ready = _condition(its, now, ConditionType.READY, Status.FALSE, Reason.API_ERROR, message)
+    others = [condition for condition in before.conditions if condition.type != ConditionType.READY]
+    return before.model_copy(update={"conditions": merge(before.conditions, [ready, *others])})
 
 
 def total(workloads: Sequence[Resolved], usage: Mapping[str, WorkloadUsage]) -> Cores | None:
@@ -79,9 +90,9 @@ def total(workloads: Sequence[Resolved], usage: Mapping[str, WorkloadUsage]) -> 
     if not known:
         return None
     return Cores(
-        used_milli=_milli(sum(its.used for its in known)),
-        allocated_milli=_milli(sum(its.allocated for its in known)),
-        granted_milli=_milli(sum(its.granted for its in known)),
+        used_milli=round(1000 * sum(its.used for its in known)),
+        allocated_milli=round(1000 * sum(its.allocated for its in known)),
+        granted_milli=round(1000 * sum(its.granted for its in known)),
     )
 
 
@@ -94,7 +105,7 @@ def _conditions(facts: Facts) -> list[Condition]:
     slo = facts.slo
 
     def condition(kind: ConditionType, holds: bool, reason: Reason | str, message: str) -> Condition:
-        return _condition(slo, kind, Status.TRUE if holds else Status.FALSE, reason, message)
+        return _condition(slo.metadata, facts.seen.time, kind, Status.TRUE if holds else Status.FALSE, reason, message)
 
     pods = sum(len(workload.pods) for workload in facts.workloads)
     ready = condition(ConditionType.READY, True, Reason.RECONCILED, f"{pods} pods of {len(facts.workloads)} workloads are looked after.")
@@ -104,22 +115,18 @@ def _conditions(facts: Facts) -> list[Condition]:
         ready = condition(ConditionType.READY, False, Reason.FIELD_OWNED, facts.write_conflict)
     return [
         ready,
-        _signals(facts.seen.problem, condition(ConditionType.SIGNALS_AVAILABLE, True, Reason.SIGNALS_FRESH, "All objectives are read."), slo),
+        condition(ConditionType.SIGNALS_AVAILABLE, False, problem.reason.value, str(problem))
+        if (problem := facts.seen.problem)
+        else condition(ConditionType.SIGNALS_AVAILABLE, True, Reason.SIGNALS_FRESH, "All objectives are read."),
         _budget(facts, slo),
         _enforcing(facts, slo),
         _conflicted(facts, slo),
     ]
 
 
-def _signals(problem: SignalError | None, fine: Condition, slo: LatencySLO) -> Condition:
-    if problem is None:
-        return fine
-    return _condition(slo, ConditionType.SIGNALS_AVAILABLE, Status.FALSE, problem.reason.value, str(problem))
-
-
 def _budget(facts: Facts, slo: LatencySLO) -> Condition:
     def condition(status: Status, reason: Reason, message: str) -> Condition:
-        return _condition(slo, ConditionType.BUDGET_AVAILABLE, status, reason, message)
+        return _condition(slo.metadata, facts.seen.time, ConditionType.BUDGET_AVAILABLE, status, reason, message)
 
     readings = facts.seen.readings
     if not any(reading.budget.requests for reading in readings):
@@ -132,8 +139,11 @@ def _budget(facts: Facts, slo: LatencySLO) -> Condition:
 
 
 def _enforcing(facts: Facts, slo: LatencySLO) -> Condition:
+    def condition(holds: bool, reason: Reason, message: str) -> Condition:
+        return _condition(slo.metadata, facts.seen.time, ConditionType.ENFORCING, Status.TRUE if holds else Status.FALSE, reason, message)
+
     if slo.spec.actuators.quota is Switch.OFF:
-        return _condition(slo, ConditionType.ENFORCING, Status.FALSE, Reason.QUOTA_OFF, "actuators.quota is Off: agents only measure.")
+        return condition(False, Reason.QUOTA_OFF, "actuators.quota is Off: agents only measure.")
     capped = "" if facts.mode is slo.spec.mode else f" (spec asks for {slo.spec.mode}; the operator's --max-mode caps it)"
     reason, message = {
         Mode.OBSERVE: (Reason.MODE_OBSERVE, "Agents only measure"),
@@ -144,26 +154,29 @@ def _enforcing(facts: Facts, slo: LatencySLO) -> Condition:
         ),
         Mode.ENFORCE: (Reason.MODE_ENFORCE, "Agents act on all pods"),
     }[facts.mode]
-    acting = facts.mode.acts and bool(facts.workloads)
-    return _condition(slo, ConditionType.ENFORCING, Status.TRUE if acting else Status.FALSE, reason, f"{message}{capped}.")
+    left = [workload for workload in facts.workloads if not facts.verdicts[workload.name].conflict]
+    if facts.mode.acts and not left:
+        conflict = next((verdict.conflict for verdict in facts.verdicts.values() if verdict.conflict), None)
+        return condition(False, conflict[0] if conflict else Reason.NO_PODS, "No workload is left to act on.")
+    return condition(facts.mode.acts, reason, f"{message}{capped}.")
 
 
 def _conflicted(facts: Facts, slo: LatencySLO) -> Condition:
     conflicts = [verdict.conflict for verdict in facts.verdicts.values() if verdict.conflict]
-    if not conflicts:
-        return _condition(slo, ConditionType.CONFLICTED, Status.FALSE, Reason.NO_CONFLICT, "Nobody else steers these workloads.")
-    message = " ".join(sentence for _, sentence in conflicts)
-    return _condition(slo, ConditionType.CONFLICTED, Status.TRUE, conflicts[0][0], f"{message} Left alone meanwhile.")
+    status, reason, message = Status.FALSE, Reason.NO_CONFLICT, "Nobody else steers these workloads."
+    if conflicts:
+        status, reason, message = Status.TRUE, conflicts[0][0], f"{' '.join(sentence for _, sentence in conflicts)} Left alone meanwhile."
+    return _condition(slo.metadata, facts.seen.time, ConditionType.CONFLICTED, status, reason, message)
 
 
-def _condition(slo: LatencySLO, kind: ConditionType, status: Status, reason: Reason | str, message: str) -> Condition:
+def _condition(its: Metadata, now: float, kind: ConditionType, status: Status, reason: Reason | str, message: str) -> Condition:
     return Condition(
         type=kind.value,
         status=status,
         reason=str(reason),
         message=message[:1024],
-        last_transition_time=timestamp(datetime.now(UTC).timestamp()),
-        observed_generation=slo.metadata.generation,
+        last_transition_time=timestamp(now),
+        observed_generation=its.generation,
     )
 
 
@@ -198,5 +211,5 @@ def _workload(workload: Resolved, facts: Facts) -> WorkloadStatus:
     )
 
 
-def _milli(cores: float) -> int:
-    return round(1000 * cores) if math.isfinite(cores) else 0
+def _milli(cores: float) -> int | None:
+    return round(1000 * cores) if math.isfinite(cores) else None
