@@ -98,13 +98,12 @@ def _save(state: TowerState, reading: Reading, burn: float, aim: float, seen: st
 
 def _spend(state: TowerState, reading: Reading, burn: float, aim: float, seen: str, observation: Observation, settings: Settings) -> Proposal:
     step = settings.rise_per_minute * _minutes(state, observation.time)
-    pressure = min(1.0, max(state.pressure, min(state.pressure + step, state.ceiling)))
-    if pressure <= state.pressure:
-        message = f"{seen}, below the aim of {aim:.2f}; more was too much not long ago: targets stay."
-        return Proposal(state.pressure, Reason.HOLD, message, reading, burn)
+    near = state.pressure + step > state.ceiling
+    pressure = min(1.0, state.pressure + (step * settings.probe_share if near else step))
     quota = sum(view.quota for view in observation.workloads if math.isfinite(view.quota))
     stay = Alternative("stay", f"keeps {quota:.2f} cores allocated and leaves {reading.budget.left:.0%} of the budget unused")
-    message = f"{seen}, surely below the aim of {aim:.2f}: targets rise."
+    how = ", slowly, for more was too much not long ago" if near else ""
+    message = f"{seen}, surely below the aim of {aim:.2f}: targets rise{how}."
     return Proposal(pressure, Reason.SPEND, message, reading, burn, f"Fewer cores than {quota:.2f}, burn at most {aim:.2f}.", (stay,))
 
 
@@ -141,7 +140,8 @@ def _remember(state: TowerState, chosen: Proposal, observation: Observation, set
     fresh = all(reading.usable and reading.age_seconds <= settings.stale_seconds for reading in observation.readings)
     ceiling, hold_until = state.ceiling, state.hold_until
     if chosen.reason in (Reason.SAVE, Reason.GUARD) and state.pressure > 0:
-        ceiling = min(ceiling, CEILING_SHARE * state.pressure)
+        # Never below the lowest: near zero hardly anything is throttled, and what burned was not the targets' doing.
+        ceiling = min(ceiling, max(settings.ceiling_lowest, CEILING_SHARE * state.pressure))
     if chosen.reason is Reason.GUARD:
         hold_until = observation.time + settings.guard_hold_seconds
     elif chosen.reason is Reason.SAVE and chosen.reading:

@@ -168,8 +168,12 @@ class Settings:
     rise_per_minute: float = 0.16
     """Rise of pressure while there is budget to spare: from 0 to a target of 5 % in two and a half minutes. A step shows in the readings a scrape
     and a look-back later (about 40 s at 5 s scrapes), so a faster rise would overshoot by more than a tenth."""
+    probe_share: float = 0.25
+    """Above what was too much not long ago, pressure rises at this share of its rate: load changes, and so does what is too much."""
     ceiling_per_minute: float = 0.03
-    """How fast a pressure that was too much is forgotten: the same mistake at most every ten minutes or so."""
+    """How fast it is forgotten."""
+    ceiling_lowest: float = 0.2
+    """Pressure whose target (1.2 %) is too small to be blamed for slow requests."""
     cut_at_most: float = 0.6
     """Largest share of pressure that one decision takes away, the guard apart."""
     guard_burn: float = 3.0

@@ -52,9 +52,16 @@ def test_burning_too_fast_lowers_targets_and_is_remembered() -> None:
     assert state.pressure < 0.5
     assert state.ceiling < 0.5
     assert decision.reason is Reason.SAVE
-    again, held = decide(replace(state, last_time=1000.0), reading(0), time=1015.0)
-    assert again.pressure == state.pressure
-    assert held.reason is Reason.HOLD
+    held, _ = decide(replace(state, last_time=1000.0), reading(0), time=1015.0)
+    assert held.pressure == state.pressure  # until the readings are free of what was too much
+    risen, decision = decide(replace(held, pressure=state.ceiling, last_time=1030.0), reading(0), time=1045.0)
+    assert 0 < risen.pressure - state.ceiling < SETTINGS.rise_per_minute / 4 * 0.5
+    assert "slowly" in decision.message
+
+
+def test_what_burns_with_hardly_any_throttling_is_not_blamed_on_the_targets() -> None:
+    state, _ = decide(steady(pressure=0.02), reading(20))
+    assert state.ceiling == SETTINGS.ceiling_lowest
 
 
 def test_the_further_above_the_aim_the_larger_the_cut() -> None:
