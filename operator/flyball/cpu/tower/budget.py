@@ -97,7 +97,7 @@ def _save(state: TowerState, reading: Reading, burn: float, aim: float, seen: st
 
 
 def _spend(state: TowerState, reading: Reading, burn: float, aim: float, seen: str, observation: Observation, settings: Settings) -> Proposal:
-    step = settings.rise_per_minute * _minutes(state, observation.time)
+    step = settings.rise_per_minute * _minutes(state, observation.time) * max(0.0, 1.0 - burn / aim)
     near = state.pressure + step > state.ceiling
     pressure = min(1.0, state.pressure + (step * settings.probe_share if near else step))
     quota = sum(view.quota for view in observation.workloads if math.isfinite(view.quota))

@@ -165,9 +165,9 @@ class Settings:
     burn_aim: float = 0.5
     """Burn rate that a minute is steered to. At 1 the budget is spent exactly and half of the minutes lie above the objective; at 0.5 and 1,500
     requests a minute (15 slow ones allowed) chance alone puts one minute in a hundred above."""
-    rise_per_minute: float = 0.16
-    """Rise of pressure while there is budget to spare: from 0 to a target of 5 % in two and a half minutes. A step shows in the readings a scrape
-    and a look-back later (about 40 s at 5 s scrapes), so a faster rise would overshoot by more than a tenth."""
+    rise_per_minute: float = 0.35
+    """Rise of pressure when nothing at all is slow, less in proportion as burn nears the aim: from 0 to a target of 5 % in 70 s. A step shows in the
+    readings some 40 s later (scrape, look-back, and the captains' own pace), so that twice this overshoots by more than one cut takes back."""
     probe_share: float = 0.25
     """Above what was too much not long ago, pressure rises at this share of its rate: load changes, and so does what is too much."""
     ceiling_per_minute: float = 0.03

@@ -14,6 +14,9 @@ from flyball.slo import Cell, Ledger, Objective, cell_start
 
 TICK, LOOKBACK = 15.0, 30.0
 
+CAPTAIN_SECONDS = 15.0
+"""Time in which the captains come two thirds of the way to a higher target; a lower one they follow within a second or two."""
+
 
 @dataclass
 class Plant:
@@ -34,6 +37,7 @@ class Plant:
         self.seconds: list[tuple[float, int, int]] = []
         self.decision: tower.Decision | None = None
         self.silent = False
+        self.held = 0.0
         self.reasons: list[tower.Reason] = []
 
     @property
@@ -41,12 +45,13 @@ class Plant:
         return max(self.decision.targets.values(), default=0.0) if self.decision else 0.0
 
     def slow_share(self) -> float:
-        return min(1.0, self.floor + 0.01 * (self.target / self.knee) ** 1.5)
+        return min(1.0, self.floor + 0.01 * (self.held / self.knee) ** 1.5)
 
     def run(self, minutes: float) -> Plant:
         for _ in range(round(minutes * 60 / TICK)):
-            share = self.slow_share()
             for _ in range(round(TICK)):
+                self.held = min(self.target, self.held + (self.target - self.held) / CAPTAIN_SECONDS)
+                share = self.slow_share()
                 total = self._poisson(self.rate)
                 self.seconds.append((self.now, total, sum(self.random.random() < share for _ in range(total))))
                 self.now += 1.0
