@@ -98,8 +98,9 @@ def _save(state: TowerState, reading: Reading, burn: float, aim: float, seen: st
 
 def _spend(state: TowerState, reading: Reading, burn: float, aim: float, seen: str, observation: Observation, settings: Settings) -> Proposal:
     step = settings.rise_per_minute * _minutes(state, observation.time) * max(0.0, 1.0 - burn / aim)
-    near = state.pressure + step > state.ceiling
-    pressure = min(1.0, state.pressure + (step * settings.probe_share if near else step))
+    free = min(step, max(0.0, state.ceiling - state.pressure))
+    near = free < step
+    pressure = min(1.0, state.pressure + free + (step - free) * settings.probe_share)
     quota = sum(view.quota for view in observation.workloads if math.isfinite(view.quota))
     stay = Alternative("stay", f"keeps {quota:.2f} cores allocated and leaves {reading.budget.left:.0%} of the budget unused")
     how = ", slowly, for more was too much not long ago" if near else ""
