@@ -1,6 +1,7 @@
 """Clusters for the tests: one API server and one node a run, started when the first test asks for them.
 
-A tier that this machine cannot run is skipped, loudly: the closing lines name it with the reason. With FLYBALL_REQUIRE_TIERS set (CI), it is an error.
+A tier that this machine cannot run is skipped, loudly: the closing lines name it with the reason. With FLYBALL_REQUIRE_TIERS set (CI), it is
+an error.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
 from hack.cluster import Cluster, Flavour, preflight
 from hack.cluster.process import poll
 
