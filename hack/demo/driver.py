@@ -13,6 +13,7 @@ from hack.demo.figures import Figures, figures, summary
 from hack.demo.kind import Kind
 from hack.demo.load import Load
 from hack.demo.local import Local
+from hack.demo.page import Page
 from hack.demo.phases import SPARE_SECONDS, WARM_UP_SECONDS, Recording, Run
 from hack.demo.processes import Processes
 
@@ -30,18 +31,18 @@ def run(minutes: float, observe_minutes: float, keep: bool, output: Path, progre
     with Processes(output / "logs") as processes:
         chosen = Kind if environments.docker_answers() else Local
         environment: Environment = chosen(processes, output, progress)
-        stays = False
+        done = False
         try:
             environment.up()
             _measure(environment, processes, minutes, observe_minutes, output, progress)
             environment.stop_flyball()
-            stays = keep
+            done = True
         finally:
-            if stays:
+            if done and keep:
                 print(f"\nThe cluster stays up:\n  {environment.usage()}")
             else:
                 processes.stop_all()
-                environment.down()
+                environment.down(keep_logs=not done)
 
 
 def _measure(environment: Environment, processes: Processes, minutes: float, observe_minutes: float, output: Path, progress: Progress) -> None:
@@ -72,7 +73,7 @@ def _measure(environment: Environment, processes: Processes, minutes: float, obs
     made_in_enforce = [decision for decision in recording.decisions.all() if decision.unix_time() >= enforce.start - 1]
     result = summary(recording.objective_seconds, found["Enforce"], found["Observe"], [decision.as_json() for decision in made_in_enforce])
     (output / "summary.json").write_text(json.dumps(result, indent=2) + "\n")
-    page = report.Page.of(recording, counts, found)
+    page = Page.of(recording, counts, found)
     (output / "run.json").write_text(page.dumps())
     (output / "report.html").write_text(report.render(page))
     print(closing(found["Observe"], found["Enforce"], recording, output))
@@ -100,6 +101,6 @@ def closing(observe: Figures, enforce: Figures, recording: Recording, output: Pa
 def _line(phase: Figures) -> str:
     cores = phase.cores
     return (
-        f"{phase.requests} requests, {phase.errors} errors, p99 {1000 * phase.p99_seconds:.0f} ms; {cores.allocated:.2f} of {cores.granted:.2f} cores "
-        f"allocated, {cores.used:.2f} used: {cores.saved_percent:.0f} % saved"
+        f"{phase.requests} requests, {phase.errors} errors, p99 {1000 * phase.p99_seconds:.0f} ms; {cores.allocated:.2f} of "
+        f"{cores.granted:.2f} cores allocated, {cores.used:.2f} used: {cores.saved_percent:.0f} % saved"
     )

@@ -42,8 +42,8 @@ class Environment(Protocol):
     def stop_flyball(self) -> None:
         """Stop operator and agent; the agent gives back first."""
 
-    def down(self) -> None:
-        """Remove the cluster."""
+    def down(self, keep_logs: bool) -> None:
+        """Remove the cluster; with `keep_logs` its logs stay."""
 
 
 def docker_answers() -> bool:

@@ -78,8 +78,10 @@ class Kind:
     def stop_flyball(self) -> None:
         self._run("helm", "uninstall", "flyball", "--namespace", "flyball-system", "--kubeconfig", str(self._kubeconfig), "--wait")
 
-    def down(self) -> None:
+    def down(self, keep_logs: bool) -> None:
         if self._up:
+            if keep_logs:
+                self._run("kind", "export", "logs", str(self._processes.logs / "kind"), "--name", CLUSTER)
             self._progress("kind: deleting the cluster")
             self._run("kind", "delete", "cluster", "--name", CLUSTER, "--kubeconfig", str(self._kubeconfig))
             self._up = False

@@ -46,7 +46,7 @@ def view(phase: str, left_seconds: float, requests: list[Request], now: float, o
     return View(
         phase=phase,
         left_seconds=max(0.0, left_seconds),
-        rate=sum(request.start > now - RECENT_SECONDS for request in held) / RECENT_SECONDS,
+        rate=len(held) / RECENT_SECONDS,
         slow_share=sum(request.slow(threshold) for request in held) / len(held) if held else math.nan,
         p99_seconds=quantile((request.seconds for request in held), 0.99),
         objective_seconds=threshold,
@@ -124,12 +124,17 @@ def plain(shown: View) -> str:
     """One line for logs."""
     status = shown.snapshot
     targets = " ".join(f"{group}={permille / 10:.1f}%" for group, permille in sorted(status.targets.items())) or "–"
-    last = f"{status.decisions[-1].reason}" if status.decisions else "–"
-    return (
-        f"{shown.phase:8} {int(shown.left_seconds):4d} s left  {number(shown.rate, '4.1f')} req/s  p99 {number(1000 * shown.p99_seconds, '3.0f')} ms  "
-        f"slow {number(100 * shown.slow_share, '.2f')} %  budget {number(status.budget_left_percent, '.0f')} %  cores {number(status.allocated, '.2f')}"
-        f"/{number(status.granted, '.2f')} used {number(status.used, '.2f')}  targets {targets}  {last}"
-    )
+    parts = [
+        f"{shown.phase:8} {int(shown.left_seconds):4d} s left",
+        f"{number(shown.rate, '4.1f')} req/s",
+        f"p99 {number(1000 * shown.p99_seconds, '3.0f')} ms",
+        f"slow {number(100 * shown.slow_share, '.2f')} %",
+        f"budget {number(status.budget_left_percent, '.0f')} %",
+        f"cores {number(status.allocated, '.2f')}/{number(status.granted, '.2f')} used {number(status.used, '.2f')}",
+        f"targets {targets}",
+        status.decisions[-1].reason if status.decisions else "–",
+    ]
+    return "  ".join(parts)
 
 
 def _table(shown: View) -> Group:

@@ -91,11 +91,11 @@ class Local:
         self._processes.stop("operator")
         (self._folder / "agent.token").unlink(missing_ok=True)
 
-    def down(self) -> None:
+    def down(self, keep_logs: bool) -> None:
         if self._started is not None:
             self._progress("removing the cluster")
             try:
-                self._started.stop()
+                self._started.stop(keep_logs)
             except ClusterError as error:
                 raise DemoError(f"The cluster was not removed: {error}") from error
             self._started = None

@@ -19,7 +19,7 @@ from hack.demo.records import Request
 from hack.demo.status import Decisions, Snapshot, parse
 
 WARM_UP_SECONDS = 45
-"""Until connections are open, Prometheus has scraped everything, and the agent leaves pods alone no longer for being young (60 s, and the rollout counts)."""
+"""Until connections are open and Prometheus has scraped everything."""
 LOOK_SECONDS = 1.0
 STATUS_SECONDS = 5.0
 STATUS_LOST_SECONDS = 60.0

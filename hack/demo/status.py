@@ -60,7 +60,7 @@ def parse(thing: Mapping[str, Any], time: float) -> Snapshot:
     """A snapshot from a LatencySLO as the API serves it. With several objectives the one with the least budget counts."""
     status = thing.get("status") or {}
     objectives = status.get("objectives") or []
-    least = min(objectives, key=lambda objective: float(objective["budgetLeftPercent"]), default={})
+    least: Mapping[str, Any] = min(objectives, key=lambda objective: float(objective["budgetLeftPercent"]), default={})
     workloads = status.get("workloads") or []
     groups: dict[str, list[str]] = {}
     for workload in workloads:

@@ -68,9 +68,8 @@ class Chart:
 
     def phase(self, start: float, end: float, name: str, kind: str) -> None:
         """A band over a stretch of time, with its name at the top."""
-        x, width = self.x(start), self.x(end) - self.x(start)
-        self._parts.append(f'<rect class="phase {kind}" x="{x:.1f}" y="{TOP}" width="{width:.1f}" height="{self.height - TOP - BOTTOM:.1f}"/>')
-        self._text(x + 4, TOP - 7, name, "phase-name", "start")
+        self._parts.append(f"<rect {self._stretch(f'phase {kind}', start, end)}/>")
+        self._text(self.x(start) + 4, TOP - 7, name, "phase-name", "start")
 
     def line(self, points: Points, kind: str, label: str = "", step: bool = False) -> None:
         """A line through the known points; with `step`, level from each point to the next."""
@@ -102,16 +101,18 @@ class Chart:
 
     def hover(self, start: float, end: float, text: str) -> None:
         """A stretch of time that shows `text` under the pointer."""
-        x, width = self.x(start), self.x(end) - self.x(start)
-        self._parts.append(
-            f'<rect class="hover" x="{x:.1f}" y="{TOP}" width="{width:.1f}" height="{self.height - TOP - BOTTOM:.1f}"><title>{escape(text)}</title></rect>'
-        )
+        self._parts.append(f"<rect {self._stretch('hover', start, end)}><title>{escape(text)}</title></rect>")
 
     def svg(self) -> str:
         """The chart as an element of an HTML page."""
         self._place_labels()
         label = quoteattr(self.title)
         return f'<svg viewBox="0 0 {WIDTH:g} {self.height:g}" role="img" aria-label={label}>{"".join(self._parts)}</svg>'
+
+    def _stretch(self, kind: str, start: float, end: float) -> str:
+        """Attributes of a rectangle over a stretch of time, as high as the chart."""
+        x, width = self.x(start), self.x(end) - self.x(start)
+        return f'class="{kind}" x="{x:.1f}" y="{TOP:g}" width="{width:.1f}" height="{self.height - TOP - BOTTOM:.1f}"'
 
     def _place_labels(self) -> None:
         """Names at the right end of their lines, moved apart downwards, and back up where they would leave the drawing."""
