@@ -1,6 +1,6 @@
 """The demo on kind, where a docker engine answers: Flyball from its image and chart, Prometheus as a pod.
 
-Untested: no machine of the project has had a docker engine so far (docs/designs/0003-demo.md). The load generator runs on this machine and reaches
+Untested: no machine of the project has had a docker engine so far (docs/designs/0005-demo.md). The load generator runs on this machine and reaches
 the gateway through `kubectl port-forward`.
 """
 
