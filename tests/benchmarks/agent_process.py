@@ -26,9 +26,10 @@ from flyball.agent.settings import Settings
 from flyball.cgroup.layout import detect
 
 # In a closed loop with a noisy load a quota is written 0.2 to 0.35 times a second: here the plan's floor moves every 3 s, and with it each idle
-# container's quota.
+# container's quota; a third of the workloads each second, as independent loads would.
 FLOORS = (20, 22)
 FLOOR_SECONDS = 3.0
+WORKLOADS = 3
 LEASE_SECONDS = 30.0
 
 
@@ -36,25 +37,28 @@ class Measured(Governor):
     """A governor that keeps the duration of each tick."""
 
     ticks: list[float]
+    tick_cpu: list[float]
 
     def tick(self, now: float) -> None:
-        begun = time.perf_counter()
+        begun, cpu = time.perf_counter(), time.thread_time()
         super().tick(now)
         self.ticks.append(time.perf_counter() - begun)
+        self.tick_cpu.append(time.thread_time() - cpu)
 
 
-def plan(permille: int, floor: int) -> dict[str, Any]:
+def plan(permille: int, floors: list[int]) -> dict[str, Any]:
     return {
         "metadata": {"name": "bench", "namespace": "bench"},
         "spec": {
             "action": "Control",
             "workloads": [
                 {
-                    "owner": {"kind": "Deployment", "name": "cart"},
+                    "owner": {"kind": "Deployment", "name": f"cart{number}"},
                     "group": "all",
                     "throttlePermille": permille,
                     "containers": [{"name": "*", "minMilli": floor}],
                 }
+                for number, floor in enumerate(floors)
             ],
         },
     }
@@ -64,11 +68,12 @@ async def feed(governor: Governor, permille: int) -> None:
     """What the watches would bring."""
     count = 0
     while True:
-        if count % (LEASE_SECONDS / FLOOR_SECONDS) == 0:
+        if count % LEASE_SECONDS == 0:
             governor.freshness.seen(str(count), 0.0, time.monotonic())
-        governor.plan_seen(parse_plan(plan(permille, FLOORS[count % len(FLOORS)])))
+        floors = [FLOORS[(count + number) // int(FLOOR_SECONDS) % len(FLOORS)] for number in range(WORKLOADS)]
+        governor.plan_seen(parse_plan(plan(permille, floors)))
         count += 1
-        await asyncio.sleep(FLOOR_SECONDS)
+        await asyncio.sleep(1.0)
 
 
 async def main() -> None:
@@ -76,7 +81,7 @@ async def main() -> None:
     settings = Settings(node_name="bench", journal_dir=Path(order["journal"]), settle_seconds=0.0)
     logs.configure("text", "warning")
     governor = Measured(settings, detect(settings.cgroup_root))
-    governor.ticks = []
+    governor.ticks, governor.tick_cpu = [], []
     for raw in order["pods"]:
         governor.pod_seen(parse_pod(raw), time.monotonic())
     health = Health(settings.tick_seconds, lambda: True)
@@ -115,12 +120,13 @@ async def tell(governor: Measured, report: asyncio.Event) -> None:
             "seconds": now - since,
             "cpu_seconds": used - cpu,
             "ticks": governor.ticks,
+            "tick_cpu": governor.tick_cpu,
             "ticks_late": governor.tallies.ticks_late,
             "writes": writes,
             "errors": sum(governor.tallies.errors.values()),
             "rss_bytes": resident(),
         }
-        governor.ticks = []
+        governor.ticks, governor.tick_cpu = [], []
         print(json.dumps(told), flush=True)
         since, cpu = time.monotonic(), time.process_time()
 

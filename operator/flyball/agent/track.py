@@ -220,7 +220,7 @@ class Track:
             self.lowered = True
             log.info("%s of pod %s: control begins at %d us of %d us", self.view.name, self.uid, chosen, grant)
         try:
-            after = self.handle.write(chosen, allowance)
+            after = self.handle.write(chosen, allowance, reading)
         except QuotaRefused as error:
             self._refused_until = now + REFUSED_SECONDS
             self.handle.write_burst(0)

@@ -114,13 +114,14 @@ class ContainerHandle:
             burst_us=int(_read(self._burst, path)) if self._burst >= 0 else 0,
         )
 
-    def write(self, quota_us: int, burst_us: int) -> Reading:
-        """Put quota and burst in force and return what the kernel then says. Writes only what differs.
+    def write(self, quota_us: int, burst_us: int, now: Reading | None = None) -> Reading:
+        """Put quota and burst in force and return what the kernel then says. Writes only what differs
+        from `now`, the reading of this tick (read afresh when absent).
 
         Order: burst down, quota, burst up; the kernel refuses a quota below the burst. `burst_us` is cut to the quota.
         Raises QuotaRefused when the kernel does not take the quota, CgroupGone when the container ended.
         """
-        now = self.read()
+        now = now or self.read()
         if quota_us != UNLIMITED:
             quota_us = max(QUOTA_MIN_US, quota_us)
             burst_us = min(burst_us, quota_us)
