@@ -13,7 +13,6 @@ from hack.demo.environment import Progress
 from hack.demo.errors import DemoError
 from hack.demo.processes import Processes
 
-CLUSTER = "demo"
 SCRAPE_SECONDS = 5
 """Three scrapes between two looks of the operator."""
 OPERATOR_PORT, AGENT_PORT = 9617, 9618
@@ -23,7 +22,8 @@ FLYBALL = Path(sys.executable).with_name("flyball")
 class Local:
     """A cluster compiled here, in namespaces of its own."""
 
-    def __init__(self, processes: Processes, folder: Path, progress: Progress) -> None:
+    def __init__(self, processes: Processes, folder: Path, name: str, progress: Progress) -> None:
+        self._name = name
         self._processes = processes
         self._folder = folder
         self._progress = progress
@@ -40,7 +40,7 @@ class Local:
     def up(self) -> None:
         for tool in ("shop", "k6", "prometheus", "kit"):  # the small ones first, so that a mistake shows early
             tools.path(tool, self._progress)
-        self._started = cluster = Cluster.start(CLUSTER, Flavour.NODE, self._progress)
+        self._started = cluster = Cluster.start(self._name, Flavour.NODE, self._progress)
         targets = {"flyball-agent": [f"{cluster.host_ip}:{AGENT_PORT}"], "flyball-operator": [f"{cluster.host_ip}:{OPERATOR_PORT}"]}
         self.prometheus_url = cluster.prometheus(SCRAPE_SECONDS, targets).url
         install_flyball(cluster)
@@ -64,6 +64,7 @@ class Local:
         journal = ["--journal-dir", str(self._folder / "journal"), "--listen-port", str(AGENT_PORT)]
         self._processes.start("agent", [str(FLYBALL), "agent", *agent, *listen, *journal])
         operator = ["--kubeconfig", str(cluster.kubeconfig_for(NAMESPACE, OPERATOR)), "--prometheus-url", self.prometheus_url]
+        operator += ["--lookback-seconds", "30"]  # scrapes are 5 s apart
         listen = ["--listen-host", cluster.host_ip, "--listen-port", str(OPERATOR_PORT), "--namespace", NAMESPACE]
         self._processes.start("operator", [str(FLYBALL), "operator", *operator, *listen])
 
@@ -82,7 +83,7 @@ class Local:
             f"{tools.path('kit')} kubectl --kubeconfig {config} get pods -n shop\n"
             f"  operator and agent were processes of the demo and have ended; the agent gave everything back\n"
             f"  Prometheus: {self.prometheus_url}   the shop: http://{self.gateway}/browse\n"
-            f"  cd {REPOSITORY} && .venv/bin/python -m hack.cluster down --name {CLUSTER}   removes every trace of it"
+            f"  cd {REPOSITORY} && .venv/bin/python -m hack.cluster down --name {self._name}   removes every trace of it"
         )
 
     def stop_flyball(self) -> None:

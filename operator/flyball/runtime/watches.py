@@ -142,6 +142,8 @@ class Watches:
         key = _key(body)
         if change == "DELETED":
             self._controller.plans.pop(key, None)
+        elif self._controller.plans.get(key) == body["spec"]:
+            return  # what we wrote ourselves
         else:
             self._controller.plans[key] = body["spec"]
         # Somebody else may have edited or deleted it; the look compares. An orphan of a vanished object is dropped by its look as well.

@@ -100,13 +100,13 @@ def test_after_a_growth_nothing_is_cut_until_the_capped_samples_matter_less() ->
     assert reasons[:2] == [Reason.HOLD, Reason.CUT]
 
 
-def test_a_cut_is_judged_over_a_sample_before_the_next() -> None:
+def test_a_cut_is_judged_over_three_samples_before_the_next() -> None:
     state, quota, reasons = history(0.1), 1.0, []
-    for _ in range(4):
+    for _ in range(5):
         state, move = decide(state, sample(usage=0.1, quota=quota), 0.0, BOUNDS)
         quota = move.quota
         reasons.append(move.reason)
-    assert reasons == [Reason.CUT, Reason.HOLD, Reason.CUT, Reason.HOLD]
+    assert reasons == [Reason.CUT, Reason.HOLD, Reason.HOLD, Reason.CUT, Reason.HOLD]
 
 
 def test_the_pods_own_throttling_neither_raises_nor_cuts() -> None:

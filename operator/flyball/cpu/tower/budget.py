@@ -80,6 +80,8 @@ def _for_reading(state: TowerState, reading: Reading, observation: Observation, 
     aim = settings.burn_aim * min(1.0, budget.left / settings.reserve)
     expected = reading.total * allowed * aim
     if at_least(reading.slow, expected) < settings.doubt:
+        if observation.time < state.cut_until:
+            return Proposal(state.pressure, Reason.HOLD, f"{seen}: the last cut does not show in full yet; targets stay.", reading, burn)
         return _save(state, reading, burn, aim, seen, settings)
     below = at_least(reading.slow + 1, expected) > 1.0 - settings.doubt
     if below and observation.time >= state.hold_until:
@@ -139,7 +141,7 @@ def _forgotten(state: TowerState, now: float, settings: Settings) -> float:
 
 def _remember(state: TowerState, chosen: Proposal, observation: Observation, settings: Settings) -> TowerState:
     fresh = all(reading.usable and reading.age_seconds <= settings.stale_seconds for reading in observation.readings)
-    ceiling, hold_until = state.ceiling, state.hold_until
+    ceiling, hold_until, cut_until = state.ceiling, state.hold_until, state.cut_until
     if chosen.reason in (Reason.SAVE, Reason.GUARD) and state.pressure > 0:
         # Never below the lowest: near zero hardly anything is throttled, and what burned was not the targets' doing.
         ceiling = min(ceiling, max(settings.ceiling_lowest, CEILING_SHARE * state.pressure))
@@ -147,11 +149,13 @@ def _remember(state: TowerState, chosen: Proposal, observation: Observation, set
         hold_until = observation.time + settings.guard_hold_seconds
     elif chosen.reason is Reason.SAVE and chosen.reading:
         hold_until = max(hold_until, observation.time + chosen.reading.seconds)
+        cut_until = observation.time + chosen.reading.seconds / 2
     return replace(
         state,
         pressure=chosen.pressure,
         ceiling=ceiling,
         hold_until=hold_until,
+        cut_until=cut_until,
         last_time=observation.time,
         last_good_reading=observation.time if fresh else state.last_good_reading,
     )

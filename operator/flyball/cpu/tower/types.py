@@ -123,6 +123,8 @@ class TowerState:
     """Somewhat less than the pressure that was too much not long ago; forgotten slowly."""
     hold_until: float = 0.0
     """Unix time before which pressure does not rise."""
+    cut_until: float = 0.0
+    """Unix time before which a cut is not followed by another: the readings still hold what was before it."""
     last_time: float = 0.0
     last_good_reading: float = 0.0
     """Unix time at which requests were last known."""
@@ -135,6 +137,7 @@ class TowerState:
             "groups": dict(self.groups),
             "ceiling": self.ceiling,
             "holdUntil": self.hold_until,
+            "cutUntil": self.cut_until,
             "lastTime": self.last_time,
             "lastGoodReading": self.last_good_reading,
         }
@@ -145,14 +148,14 @@ class TowerState:
         if not isinstance(stored, dict) or stored.get("version") != CHECKPOINT_VERSION:
             return cls()
         try:
-            numbers = [float(stored[key]) for key in ("pressure", "ceiling", "holdUntil", "lastTime", "lastGoodReading")]
+            numbers = [float(stored[key]) for key in ("pressure", "ceiling", "holdUntil", "cutUntil", "lastTime", "lastGoodReading")]
             groups = {str(workload): str(group) for workload, group in stored["groups"].items()}
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls()
         if not all(map(math.isfinite, numbers)):
             return cls()
-        pressure, ceiling, hold_until, last_time, last_good = numbers
-        return cls(min(1.0, max(0.0, pressure)), groups, min(1.0, max(0.0, ceiling)), hold_until, last_time, last_good)
+        pressure, ceiling, hold_until, cut_until, last_time, last_good = numbers
+        return cls(min(1.0, max(0.0, pressure)), groups, min(1.0, max(0.0, ceiling)), hold_until, cut_until, last_time, last_good)
 
 
 @dataclass(frozen=True, slots=True)

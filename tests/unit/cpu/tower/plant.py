@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from flyball.cpu import tower
 from flyball.slo import Cell, Ledger, Objective, cell_start
 
-TICK, LOOKBACK = 15.0, 30.0
+TICK = 15.0
 
 CAPTAIN_SECONDS = 15.0
 """Time in which the captains come two thirds of the way to a higher target; a lower one they follow within a second or two."""
@@ -20,12 +20,14 @@ CAPTAIN_SECONDS = 15.0
 
 @dataclass
 class Plant:
-    """`knee`: target (of the group that uses most) at which 1 % of requests is slow; `floor`: slow share with no throttling at all."""
+    """`knee`: target (of the group that uses most) at which 1 % of requests is slow; `floor`: slow share with no throttling at all;
+    `lookback`: seconds that a reading covers."""
 
     seed: int = 1
     rate: float = 25.0
     knee: float = 0.08
     floor: float = 0.0005
+    lookback: float = 30.0
     objective: Objective = field(default_factory=lambda: Objective("gateway", 0.99, 0.2, 600.0))
     settings: tower.Settings = field(default_factory=tower.Settings)
 
@@ -79,10 +81,10 @@ class Plant:
             cell[0] += total
             cell[1] += slow
         self.ledger = self.ledger.record([Cell(start, total - slow, total) for start, (total, slow) in cells.items()], self.now)
-        recent = [entry for entry in window if entry[0] >= self.now - LOOKBACK]
+        recent = [entry for entry in window if entry[0] >= self.now - self.lookback]
         total, slow = sum(entry[1] for entry in recent), sum(entry[2] for entry in recent)
         age = math.inf if self.silent else 3.0
-        reading = tower.Reading(self.objective, self.ledger.budget(self.now), total - slow, total, LOOKBACK, age)
+        reading = tower.Reading(self.objective, self.ledger.budget(self.now), total - slow, total, self.lookback, age)
         views = (tower.WorkloadView("Deployment/big", 0.2, 0.3, 0.5, 0.0), tower.WorkloadView("Deployment/small", 0.02, 0.05, 0.1, 0.0))
         self.state, self.decision = tower.decide(self.state, tower.Observation(self.now, (reading,), views), self.settings)
         self.reasons.append(self.decision.reason)
