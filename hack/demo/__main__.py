@@ -25,7 +25,14 @@ def main() -> int:
     for number in ENDINGS:
         signal.signal(number, _end)
     try:
-        driver.run(options.minutes, options.observe_minutes, options.keep, options.output, lambda line: print(line, file=sys.stderr, flush=True))
+        driver.run(
+            options.minutes,
+            options.observe_minutes,
+            options.keep,
+            options.output,
+            options.name,
+            lambda line: print(line, file=sys.stderr, flush=True),
+        )
     except (DemoError, ClusterError) as error:
         print(f"error: {error}\nThe logs of what ran, if it got that far, lie in {options.output / 'logs'} and build/cluster.", file=sys.stderr)
         return 1
@@ -57,6 +64,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--output", type=Path, default=OUTPUT, help=f"folder for summary.json and report.html (default: {OUTPUT.relative_to(REPOSITORY)})"
     )
+    parser.add_argument("--name", default="demo", help="name of the cluster, for two demos side by side (default: demo)")
     return parser.parse_args(given)
 
 

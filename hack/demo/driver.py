@@ -23,14 +23,15 @@ SCRAPES_SECONDS = 12.0
 Progress = Callable[[str], None]
 
 
-def run(minutes: float, observe_minutes: float, keep: bool, output: Path, progress: Progress) -> None:
+def run(minutes: float, observe_minutes: float, keep: bool, output: Path, name: str, progress: Progress) -> None:
     """Run the demo. Raises DemoError or ClusterError with a sentence when it could not run; a missed objective is a result, not an error."""
+    output = output.resolve()  # k6 takes files by their place beside its script otherwise
     output.mkdir(parents=True, exist_ok=True)
-    for name in ("summary.json", "report.html", "run.json"):
-        (output / name).unlink(missing_ok=True)  # an old result must not pass for this run's
+    for old in ("summary.json", "report.html", "run.json"):
+        (output / old).unlink(missing_ok=True)  # an old result must not pass for this run's
     with Processes(output / "logs") as processes:
         chosen = Kind if environments.docker_answers() else Local
-        environment: Environment = chosen(processes, output, progress)
+        environment: Environment = chosen(processes, output, name, progress)
         done = False
         try:
             environment.up()

@@ -18,7 +18,6 @@ from hack.demo.environment import Progress
 from hack.demo.errors import DemoError
 from hack.demo.processes import Processes
 
-CLUSTER = "flyball-demo"
 IMAGE = "flyball:dev"
 GATEWAY_PORT, PROMETHEUS_PORT = 18080, 19090
 NEEDED = ("docker", "kind", "kubectl", "helm")
@@ -27,7 +26,8 @@ NEEDED = ("docker", "kind", "kubectl", "helm")
 class Kind:
     """A kind cluster of its own, with a kubeconfig of its own."""
 
-    def __init__(self, processes: Processes, folder: Path, progress: Progress) -> None:
+    def __init__(self, processes: Processes, folder: Path, name: str, progress: Progress) -> None:
+        self._name = f"flyball-{name}"
         self._processes = processes
         self._progress = progress
         self._kubeconfig = folder / "kind.kubeconfig"
@@ -41,7 +41,7 @@ class Kind:
         self._progress("kind: creating the cluster")
         self._up = True  # before the command: one that failed leaves nodes behind
         self._run(
-            "kind", "create", "cluster", "--name", CLUSTER, "--config", str(REPOSITORY / "kind-config.yaml"), "--kubeconfig", str(self._kubeconfig)
+            "kind", "create", "cluster", "--name", self._name, "--config", str(REPOSITORY / "kind-config.yaml"), "--kubeconfig", str(self._kubeconfig)
         )
         self.kubectl("apply", "-f", str(Path(__file__).with_name("kind-prometheus.yaml")))
         self.kubectl("rollout", "status", "deployment/prometheus", "-n", "monitoring", "--timeout=180s")
@@ -73,7 +73,7 @@ class Kind:
         self._processes.check("forward-prometheus", "forward-gateway")
 
     def usage(self) -> str:
-        return f"kubectl --kubeconfig {self._kubeconfig} get pods -n shop\n  kind delete cluster --name {CLUSTER}   removes it"
+        return f"kubectl --kubeconfig {self._kubeconfig} get pods -n shop\n  kind delete cluster --name {self._name}   removes it"
 
     def stop_flyball(self) -> None:
         self._run("helm", "uninstall", "flyball", "--namespace", "flyball-system", "--kubeconfig", str(self._kubeconfig), "--wait")
@@ -81,15 +81,15 @@ class Kind:
     def down(self, keep_logs: bool) -> None:
         if self._up:
             if keep_logs:
-                self._run("kind", "export", "logs", str(self._processes.logs / "kind"), "--name", CLUSTER)
+                self._run("kind", "export", "logs", str(self._processes.logs / "kind"), "--name", self._name)
             self._progress("kind: deleting the cluster")
-            self._run("kind", "delete", "cluster", "--name", CLUSTER, "--kubeconfig", str(self._kubeconfig))
+            self._run("kind", "delete", "cluster", "--name", self._name, "--kubeconfig", str(self._kubeconfig))
             self._up = False
 
     def _image(self, tag: str, folder: Path) -> None:
         self._progress(f"docker: building {tag}")
         self._run("docker", "build", "-t", tag, str(folder))
-        self._run("kind", "load", "docker-image", tag, "--name", CLUSTER)
+        self._run("kind", "load", "docker-image", tag, "--name", self._name)
 
     def _forward(self, name: str, namespace: str, service: str, port: int, target: int) -> None:
         command = ["kubectl", "--kubeconfig", str(self._kubeconfig), "port-forward", "-n", namespace, f"service/{service}", f"{port}:{target}"]

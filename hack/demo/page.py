@@ -75,7 +75,10 @@ class Page:
             return [(since(time), _known(value)) for time, value in steps(counts.series(kind), start, end, BIN_SECONDS)]
 
         tens = bins(recording.requests, start, end, BIN_SECONDS, objective)
-        minutes = [minute for phase in recording.phases for minute in bins(recording.requests, phase.start, phase.end, MINUTE, objective)]
+        minutes: Points = []
+        for phase in recording.phases:
+            minutes += points(bins(recording.requests, phase.start, phase.end, MINUTE, objective), "p99")
+            minutes.append((since(phase.end), None))  # the line does not lead from one phase into the other
         seen = [snapshot for snapshot in recording.snapshots if start <= snapshot.time <= end]
         group_of = {name: group for group, names in (seen[-1].groups.items() if seen else ()) for name in names}
         services = [
@@ -90,7 +93,7 @@ class Page:
             enforce_at=since(enforce.start),
             rate=points(tens, "rate"),
             p99=points(tens, "p99"),
-            p99_minutes=points(minutes, "p99"),
+            p99_minutes=minutes,
             budget=[(since(snapshot.time), _known(snapshot.budget_left_percent)) for snapshot in seen],
             granted=cores(counts.granted),
             allocated=cores(counts.allocated),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from hack.demo.charts import sections
 from hack.demo.page import Page, Service
-from hack.demo.text import clock, milliseconds, number, percent
+from hack.demo.text import clock, milliseconds, minutes, number, percent
 
 STYLE = Path(__file__).with_name("report.css")
 BAR_PIXELS = 180
@@ -32,8 +34,8 @@ def _head(page: Page) -> str:
     return (
         f"<h1>{number(enforce['saved_percent'], '.0f')} % less CPU, latency objective {verdict}</h1>"
         f'<p class="lead">A small web shop of {len(page.services)} services ran on a real Kubernetes cluster under a real request rate. '
-        f"{percent(1 - page.allowed_share)} of its requests had to answer within {milliseconds(page.objective_seconds)}. For the first "
-        f"{page.enforce_at / 60:.3g} minutes Flyball only observed. Then it lowered the CPU quota of every service, second by second, "
+        f"{percent(1 - page.allowed_share)} of its requests had to answer within {milliseconds(page.objective_seconds)}. Flyball "
+        f"first only observed, for {minutes(page.enforce_at)}. Then it lowered the CPU quota of every service, second by second, "
         f"as far as that objective allowed.</p>"
         f'<p class="note">Run of {escape(page.started)}. Latencies come from the load generator’s own record of each request; requests left on time '
         f"whatever the answers did ({page.dropped} could not be sent on time). Cores are means from the node agents’ counters.</p>"
@@ -125,20 +127,36 @@ def _phases(page: Page) -> str:
 
 
 def _decisions(page: Page) -> str:
-    rows = [
-        (
-            clock(decision["at"]),
-            escape(decision["reason"]),
-            "<br/>".join(f"{escape(group)} {permille / 10:g} %" for group, permille in sorted(decision["targets_permille"].items())),
-            percent(None if (left := decision["budget_left_percent"]) is None else left / 100, ".0f"),
-            escape(decision["message"]),
-        )
-        for decision in page.decisions
-    ]
+    held = [decision for decision in page.decisions if decision["at"] >= page.enforce_at - 1]
+    rows = [_decided([*those]) for _, those in groupby(held, key=lambda decision: decision["reason"])]
     return (
-        "<h2>What was decided, and why</h2><p class='soft'>The operator’s own record; <code>flyball explain</code> prints it. Decisions made while "
-        "it observed are what it would have done.</p>" + _table(("time", "decision", "targets", "budget left", "reason"), rows, numbers=(3,))
+        "<h2>What was decided, and why</h2><p class='soft'>The operator’s own record while it enforced; <code>flyball explain</code> prints it. "
+        "Decisions for the same reason, one after the other, share a line here; <code>summary.json</code> holds each of them.</p>"
+        + _table(("time", "decision", "targets", "budget left", "reason"), rows, numbers=(3,))
     )
+
+
+def _decided(those: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """One line for decisions with the same reason: when from and until, what the targets went through, and the last one's words."""
+    first, last = those[0], those[-1]
+    times = clock(first["at"]) if len(those) == 1 else f"{clock(first['at'])} to {clock(last['at'])}"
+    count = f" ({len(those)} times)" if len(those) > 1 else ""
+    left = last["budget_left_percent"]
+    groups = sorted({group for decision in those for group in decision["targets_permille"]})
+    targets = (f"{escape(group)} {_span([one['targets_permille'][group] for one in those if group in one['targets_permille']])}" for group in groups)
+    return (
+        times,
+        escape(last["reason"]) + count,
+        "<br/>".join(targets),
+        percent(None if left is None else left / 100, ".0f"),
+        escape(last["message"]),
+    )
+
+
+def _span(permille: Sequence[int]) -> str:
+    """A target's way through some decisions."""
+    low, high = min(permille) / 10, max(permille) / 10
+    return f"{high:g} %" if low == high else f"{low:g} to {high:g} %"
 
 
 def _terms(page: Page) -> str:

@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from hack.cluster import tools
@@ -36,18 +37,24 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def start(processes: Processes, binary: str, ports: Mapping[str, int]) -> None:
+    """Start the services on this machine, with the variables by which Kubernetes would tell them of each other."""
+    variables: dict[str, str] = {}
+    for service, port in ports.items():
+        variables |= {f"{service.upper()}_SERVICE_HOST": "127.0.0.1", f"{service.upper()}_SERVICE_PORT": str(port)}
+    for service, port in ports.items():
+        processes.start(service, [binary, "-service", service, "-listen", f"127.0.0.1:{port}"], variables)
+
+
 def main() -> int:
     def say(line: str) -> None:
         print(line, file=sys.stderr)
 
     binary = str(tools.path("shop", say))
-    variables: dict[str, str] = {}
-    for index, service in enumerate(SERVICES):
-        variables |= {f"{service.upper()}_SERVICE_HOST": "127.0.0.1", f"{service.upper()}_SERVICE_PORT": str(FIRST_PORT + index)}
+    ports = {service: FIRST_PORT + index for index, service in enumerate(SERVICES)}
     peak = trace.per_ten_seconds(max(trace.read()))
     with tempfile.TemporaryDirectory() as folder, Processes(Path(folder)) as processes:
-        for index, service in enumerate(SERVICES):
-            processes.start(service, [binary, "-service", service, "-listen", f"127.0.0.1:{FIRST_PORT + index}"], variables)
+        start(processes, binary, ports)
         load = Load(processes, Path(folder), say)
         load.start(f"127.0.0.1:{FIRST_PORT}", {"start": peak, "stages": [{"target": peak, "duration": f"{SECONDS + 10}s"}]})
         say(f"{peak / 10:.1f} requests a second for {SECONDS} s")

@@ -15,6 +15,10 @@ def percent(share: float | None, form: str = "g") -> str:
     return "–" if share is None else f"{100 * share:{form}} %"
 
 
+def minutes(seconds: float) -> str:
+    return "a minute" if seconds == 60 else f"{seconds / 60:.3g} minutes"
+
+
 def clock(seconds: float) -> str:
     """Minutes and seconds since the start."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -65,10 +65,18 @@ def test_a_missed_objective_is_in_the_headline() -> None:
 
 
 def test_decisions_are_listed_with_their_reasons_and_cannot_break_the_page() -> None:
-    text = report.render(page(decisions=[decision("15:07:30", "Guard", "gateway: 9 > 3 <b>slow</b>")]))
+    made = [
+        decision("15:07:10", "Spend", "gateway: budget to spare.", high=90),  # still observing
+        decision("15:07:50", "Spend", "gateway: budget to spare.", high=10),
+        decision("15:08:20", "Spend", "gateway: budget to spare still.", high=30),
+        decision("15:08:50", "Guard", "gateway: 9 > 3 <b>slow</b>", high=0),
+    ]
+    text = report.render(page(decisions=made))
     said = words(text)
     assert "gateway: 9 &gt; 3 &lt;b&gt;slow&lt;/b&gt;" in text
-    assert re.search(r"0:50 Guard high 2 % 80 %", said), said
+    assert "1:10 to 1:40 Spend (2 times) high 1 to 3 % 80 % gateway: budget to spare still." in said
+    assert "2:10 Guard high 0 % 80 %" in said
+    assert "high 9 %" not in said
 
 
 def test_the_p99_line_runs_through_the_minutes_measured() -> None:
