@@ -28,7 +28,8 @@ LABEL org.opencontainers.image.title="flyball" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/flyball /opt/flyball
 # The root file system is mounted read-only in the chart: nothing is written beside sources, logs leave line by line.
-ENV PATH=/opt/flyball/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# LOGNAME, because kopf asks for the user's name, and the uid that a cluster chooses has no line in /etc/passwd.
+ENV PATH=/opt/flyball/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 LOGNAME=flyball
 # As a number, so that runAsNonRoot can be checked. The agent's pod overrides it: the kernel lets uid 0 alone write quotas.
 USER 65532:65532
 ENTRYPOINT ["/opt/flyball/bin/flyball"]
