@@ -53,8 +53,14 @@ def build(root: str) -> list[dict[str, Any]]:
             (make_group(f"{pod}/{container_id}") / "cpu.cfs_quota_us").write_text(str(LIMIT_MILLI * 100))
             containers.append({"name": f"c{index}", "resources": {"limits": {"cpu": f"{LIMIT_MILLI}m"}}})
             statuses.append({"name": f"c{index}", "containerID": f"containerd://{container_id}", "state": {"running": {}}, "restartCount": 0})
-        owner = [{"kind": "ReplicaSet", "name": f"cart{number % WORKLOADS}-7d4", "controller": True}]
-        meta = {"name": f"cart-{number}", "namespace": "bench", "uid": uid, "labels": {"pod-template-hash": "7d4"}, "ownerReferences": owner}
+        owner = [{"kind": "ReplicaSet", "name": "cart-7d4", "controller": True}]
+        meta = {
+            "name": f"cart-{number}",
+            "namespace": f"bench{number % WORKLOADS}",
+            "uid": uid,
+            "labels": {"pod-template-hash": "7d4"},
+            "ownerReferences": owner,
+        }
         ready = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}]
         pods.append({"metadata": meta, "spec": {"containers": containers}, "status": {"conditions": ready, "containerStatuses": statuses}})
     return pods

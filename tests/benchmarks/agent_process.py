@@ -26,9 +26,8 @@ from flyball.agent.settings import Settings
 from flyball.cgroup.layout import detect
 
 # In a closed loop with a noisy load a quota is written 0.2 to 0.35 times a second: here the plan's floor moves every 3 s, and with it each idle
-# container's quota; a third of the workloads each second, as independent loads would.
+# container's quota; a third of the containers each second, as independent loads would.
 FLOORS = (20, 22)
-FLOOR_SECONDS = 3.0
 WORKLOADS = 3
 LEASE_SECONDS = 30.0
 
@@ -46,19 +45,18 @@ class Measured(Governor):
         self.tick_cpu.append(time.thread_time() - cpu)
 
 
-def plan(permille: int, floors: list[int]) -> dict[str, Any]:
+def plan(number: int, permille: int, floor: int) -> dict[str, Any]:
     return {
-        "metadata": {"name": "bench", "namespace": "bench"},
+        "metadata": {"name": "bench", "namespace": f"bench{number}"},
         "spec": {
             "action": "Control",
             "workloads": [
                 {
-                    "owner": {"kind": "Deployment", "name": f"cart{number}"},
+                    "owner": {"kind": "Deployment", "name": "cart"},
                     "group": "all",
                     "throttlePermille": permille,
                     "containers": [{"name": "*", "minMilli": floor}],
                 }
-                for number, floor in enumerate(floors)
             ],
         },
     }
@@ -70,8 +68,7 @@ async def feed(governor: Governor, permille: int) -> None:
     while True:
         if count % LEASE_SECONDS == 0:
             governor.freshness.seen(str(count), 0.0, time.monotonic())
-        floors = [FLOORS[(count + number) // int(FLOOR_SECONDS) % len(FLOORS)] for number in range(WORKLOADS)]
-        governor.plan_seen(parse_plan(plan(permille, floors)))
+        governor.plan_seen(parse_plan(plan(count % WORKLOADS, permille, FLOORS[count // WORKLOADS % len(FLOORS)])))
         count += 1
         await asyncio.sleep(1.0)
 

@@ -155,7 +155,7 @@ def decide(state: CaptainState, sample: Sample, target: float, bounds: Bounds) -
 
     usages = (*state.usages, sample.usage / sample.elapsed)[-USAGE_SAMPLES:]
     margin = _margin(state.margin, ratio, target, sample, bounds)
-    state = replace(state, usages=usages, margin=margin, since_cut=state.since_cut + 1, since_growth=state.since_growth + 1)
+    state = CaptainState(usages, margin, state.before_cut, state.since_cut + 1, state.since_growth + 1)
     wanted = wanted_quota(usages, margin)
 
     if ratio > threshold:
@@ -189,7 +189,7 @@ def wanted_quota(usages: tuple[float, ...], margin: float) -> float:
     low = int(place)
     high = min(low + 1, count - 1)
     quantile = ordered[low] + (ordered[high] - ordered[low]) * (place - low)
-    deviation = math.sqrt(max(0.0, sum(usage * usage for usage in usages) / count - mean * mean))
+    deviation = math.sqrt(max(0.0, sum([usage * usage for usage in usages]) / count - mean * mean))
     spread = max(deviation, SPREAD_SHARE * quantile, SPREAD_CORES)
     return max(mean * ABOVE_MEAN, quantile + margin * spread)
 
