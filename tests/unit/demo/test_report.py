@@ -82,6 +82,8 @@ def test_decisions_are_listed_with_their_reasons_and_cannot_break_the_page() -> 
 def test_the_p99_line_runs_through_the_minutes_measured() -> None:
     chart = charts(report.render(page()))["99th percentile of latency in milliseconds"]
     dots = [circle for circle in chart.iter("circle") if circle.attrib["class"] == "dot p99"]
+    (line,) = [path for path in chart.iter("path") if path.attrib["class"] == "line p99"]
+    assert (line.attrib["d"].count("M"), line.attrib["d"].count("L")) == (2, 1), "a minute of Observe, then two of Enforce"
     plot = WIDTH - LEFT - RIGHT
     assert [float(dot.attrib["cx"]) for dot in dots] == pytest.approx([LEFT + plot * middle / 180 for middle in (30, 90, 150)], abs=0.1)
 
@@ -103,10 +105,11 @@ def test_a_gap_in_a_series_is_a_gap_in_its_line() -> None:
     assert path.attrib["d"].count("M") == 2
 
 
-def test_names_at_the_ends_of_lines_do_not_lie_on_each_other() -> None:
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_names_at_the_ends_of_lines_do_not_lie_on_each_other(value: float) -> None:
     chart = Chart("labels", 60, (0, 1))
     for index in range(4):
-        chart.line([(0, 0.01 * index), (60, 0.01 * index)], "p99", f"line {index}")
+        chart.line([(0, value), (60, value)], "p99", f"line {index}")
     places = sorted(float(text.attrib["y"]) for text in ElementTree.fromstring(chart.svg()).iter("text") if text.attrib["class"].startswith("label"))
     assert all(after - before >= 14.9 for before, after in pairwise(places))
     assert places[-1] <= chart.height
