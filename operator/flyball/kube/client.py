@@ -78,7 +78,7 @@ class Kube:
                 config.load_incluster_config(client_configuration=configuration)
         except (ConfigException, OSError, ValueError) as error:
             raise KubeError(0, f"No Kubernetes cluster is configured: {error}") from error
-        configuration.retries = False
+        configuration.retries = None  # none: False counts as a number and retries 5xx for ever; the next look tries again
         return cls(configuration)
 
     async def close(self) -> None:
