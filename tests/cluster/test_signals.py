@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
@@ -54,8 +63,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     command = [tools.path("prometheus"), f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/data"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
     process = subprocess.Popen(command, cwd=folder)
-    ready = f"http://127.0.0.1:{port}/-/ready"
-    assert poll(lambda: subprocess.run(["curl", "-sf", ready], stdout=subprocess.DEVNULL, check=False).returncode == 0, 30)
+    assert poll(lambda: is_ready(f"http://127.0.0.1:{port}/-/ready"), 30)
     yield Server(f"http://127.0.0.1:{port}", process, targets)
     process.kill()
     process.wait()
