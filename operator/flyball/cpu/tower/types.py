@@ -182,7 +182,7 @@ class Settings:
     guard_burn: float = 3.0
     """Burn rate of the latest reading at which the guard fires, if it surely is above 1: half a minute of it puts the whole minute above."""
     guard_hold_seconds: float = 60.0
-    """How long pressure stays at zero after the guard: until the readings are free of the surge."""
+    """How long pressure stays at zero after the guard, and a whole look-back at least: until the readings are free of the surge."""
     doubt: float = 0.1
     """A step is taken when chance alone would show such a count, or a more extreme one, less often than this."""
     reserve: float = 0.3

@@ -47,7 +47,7 @@ class Plant:
         return max(self.decision.targets.values(), default=0.0) if self.decision else 0.0
 
     def slow_share(self) -> float:
-        return min(1.0, self.floor + 0.01 * (self.held / self.knee) ** 1.5)
+        return min(1.0, self.floor + 0.01 * math.pow(self.held / self.knee, 1.5))
 
     def run(self, minutes: float) -> Plant:
         for _ in range(round(minutes * 60 / TICK)):
