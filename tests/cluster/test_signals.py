@@ -218,7 +218,7 @@ async def test_several_series_and_bad_promql_are_said(prometheus: Prometheus, ex
     await until(lambda: reader(prometheus, exporter).read(time.time()))
     count = f"{exporter._name}_count"
     several = ObjectiveReader(prometheus, OBJECTIVE, lambda: indicators.promql(count, count, True), 10.0)
-    await asyncio.sleep(6)  # two points of the subquery, 5 s apart
+    await asyncio.sleep(11)  # two points of the subquery, 5 s apart and aligned to the clock
     with pytest.raises(SignalError, match="aggregate it") as raised:
         await several.read(time.time())
     assert raised.value.reason is NoValue.SEVERAL_SERIES
