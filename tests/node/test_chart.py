@@ -154,6 +154,16 @@ def test_the_operator_fits_restricted_and_the_agent_breaks_it_by_its_volumes_and
         assert harmless not in said
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/install.md"])
+def test_the_api_server_takes_the_objects_on_the_pages(installed: Installed, page: str) -> None:
+    blocks = re.findall(r"```yaml\n(apiVersion: flyball.dev.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        example = yaml.safe_load(block)
+        example["metadata"]["namespace"] = NAMESPACE
+        installed.cluster.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", input=json.dumps(example))
+
+
 def test_the_loop_closes_with_operator_and_agent_as_pods(installed: Installed, web: str) -> None:
     (pod,) = [pod for pod in installed.objects("pods", web) if pod["metadata"]["labels"]["app.kubernetes.io/name"] == "web"]
 
