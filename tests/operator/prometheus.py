@@ -11,21 +11,62 @@ import re
 import threading
 import time
 import urllib.parse
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
-class Prometheus:
-    """Serves on loopback until `stop`; `start` serves again on the same port."""
+class Answers:
+    """What is answered, as the test sets it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self.rate = 50.0
-        """Requests a second; None: there is no series."""
+        """Requests a second."""
         self.slow_share = 0.001
         self.cpu: dict[str, tuple[float, float, float]] = {}
         """Workload -> cores used, allocated, granted."""
         self.has_series = True
         self.queries: list[str] = []
+
+    def answer(self, endpoint: str, form: dict[str, str]) -> dict[str, Any]:
+        query = form["query"]
+        self.queries.append(query)
+        times = [float(form["time"])] if endpoint == "query" else _grid(float(form["start"]), float(form["end"]), float(form["step"]))
+        series = self._series(query)
+        if series is None:
+            return {"status": "error", "error": f"the stand-in does not know {query}"}
+        if endpoint == "query":
+            return _success("vector", [{"metric": labels, "value": [times[0], str(value)]} for labels, value in series])
+        return _success("matrix", [{"metric": labels, "values": [[at, str(value)] for at in times]} for labels, value in series])
+
+    def _series(self, query: str) -> list[tuple[dict[str, str], float]] | None:
+        if "flyball_agent_" in query:
+            names = ("used", "allocated", "granted")
+            cpu = [
+                ({"of": of, "workload": workload}, value) for workload, values in self.cpu.items() for of, value in zip(names, values, strict=True)
+            ]
+            return [
+                *cpu,
+                *(({"of": of, "workload": workload}, value) for workload in self.cpu for of, value in (("throttled", 0.1), ("periods", 10.0))),
+            ]
+        if not self.has_series:
+            return []
+        if query.startswith("group by (le)"):
+            return [({"le": le}, 1.0) for le in ("0.1", "0.2", "+Inf")]
+        if query.startswith("max(timestamp("):
+            return [({}, self._clock())]
+        if window := re.search(r"increase\(.*?\[(\d+)s", query):
+            total = self.rate * int(window[1])
+            return [({"of": "good"}, total * (1 - self.slow_share)), ({"of": "total"}, total)]
+        return None
+
+
+class Prometheus(Answers):
+    """Serves on loopback until `stop`; `start` serves again on the same port."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._port = 0
         self.start()
 
@@ -58,38 +99,6 @@ class Prometheus:
         """Refuse connections from now on."""
         self._server.shutdown()
         self._server.server_close()
-
-    def answer(self, endpoint: str, form: dict[str, str]) -> dict[str, Any]:
-        query = form["query"]
-        self.queries.append(query)
-        times = [float(form["time"])] if endpoint == "query" else _grid(float(form["start"]), float(form["end"]), float(form["step"]))
-        series = self._series(query)
-        if series is None:
-            return {"status": "error", "error": f"the stand-in does not know {query}"}
-        if endpoint == "query":
-            return _success("vector", [{"metric": labels, "value": [times[0], str(value)]} for labels, value in series])
-        return _success("matrix", [{"metric": labels, "values": [[at, str(value)] for at in times]} for labels, value in series])
-
-    def _series(self, query: str) -> list[tuple[dict[str, str], float]] | None:
-        if "flyball_agent_" in query:
-            names = ("used", "allocated", "granted")
-            cpu = [
-                ({"of": of, "workload": workload}, value) for workload, values in self.cpu.items() for of, value in zip(names, values, strict=True)
-            ]
-            return [
-                *cpu,
-                *(({"of": of, "workload": workload}, value) for workload in self.cpu for of, value in (("throttled", 0.1), ("periods", 10.0))),
-            ]
-        if not self.has_series:
-            return []
-        if query.startswith("group by (le)"):
-            return [({"le": le}, 1.0) for le in ("0.1", "0.2", "+Inf")]
-        if query.startswith("max(timestamp("):
-            return [({}, time.time())]
-        if window := re.search(r"increase\(.*?\[(\d+)s", query):
-            total = self.rate * int(window[1])
-            return [({"of": "good"}, total * (1 - self.slow_share)), ({"of": "total"}, total)]
-        return None
 
 
 def _grid(start: float, end: float, step: float) -> list[float]:

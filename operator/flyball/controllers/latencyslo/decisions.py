@@ -79,12 +79,24 @@ class Record:
             alternatives=[f"{other.choice}: {other.effect}"[:TEXT_LENGTH] for other in decision.alternatives],
             expected=decision.expected[:TEXT_LENGTH] or None,
         )
-        entries = (*self.entries, _Pending(record, now, effect))[-DECISIONS:]
+        last = self.entries[-1] if self.entries else None
+        if last and last.decided_at is not None and last.record.reason == record.reason and not last.record.observed:
+            # Steps of one rise or fall are one decision until its effect is read: ten records reach back ten minutes and not two.
+            entries = (*self.entries[:-1], replace(last, record=_merged(last.record, record)))
+        else:
+            entries = (*self.entries, _Pending(record, now, effect))[-DECISIONS:]
         return Record(entries, decision.reason.value, targets), True
 
     def observe(self, now: float, effect: Effect) -> Record:
         """The record with the effect of decisions that are old enough filled in."""
         return replace(self, entries=tuple(_observed(entry, now, effect) for entry in self.entries))
+
+
+def _merged(first: DecisionRecord, last: DecisionRecord) -> DecisionRecord:
+    """The last step, counted from where the first began."""
+    began = {change.group: change.previous_permille for change in first.targets}
+    targets = [change.model_copy(update={"previous_permille": began.get(change.group, change.previous_permille)}) for change in last.targets]
+    return last.model_copy(update={"time": first.time, "targets": targets})
 
 
 def _observed(entry: _Pending, now: float, effect: Effect) -> _Pending:
