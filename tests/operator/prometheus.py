@@ -15,6 +15,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+SCRAPE_SECONDS = 5.0
+
 
 class Answers:
     """What is answered, as the test sets it."""
@@ -54,8 +56,8 @@ class Answers:
             return []
         if query.startswith("group by (le)"):
             return [({"le": le}, 1.0) for le in ("0.1", "0.2", "+Inf")]
-        if query.startswith("max(timestamp("):
-            return [({}, self._clock())]
+        if "max(timestamp(" in query:
+            return [({"of": "newest"}, self._clock()), ({"of": "minute"}, 60 / SCRAPE_SECONDS), ({"of": "five"}, 300 / SCRAPE_SECONDS)]
         if window := re.search(r"increase\(.*?\[(\d+)s", query):
             total = self.rate * int(window[1])
             return [({"of": "good"}, total * (1 - self.slow_share)), ({"of": "total"}, total)]

@@ -40,9 +40,8 @@ def _option(item: Field[Any], hint: Any) -> Callable[[F], F]:
     default = "" if required or item.default in (MISSING, None) else f"  [default: {getattr(item.default, 'value', item.default)}]"
     kind = _click_type(hint)
     flag: dict[str, Any] = {"is_flag": True} if kind is click.BOOL else {"type": kind}
-    return click.option(
-        name, item.name, default=None, required=required, envvar=f"FLYBALL_{item.name.upper()}", help=f"{item.metadata['help']}{default}", **flag
-    )
+    flag |= {"required": True} if required else {"default": None}  # an explicit default of None would count as given
+    return click.option(name, item.name, envvar=f"FLYBALL_{item.name.upper()}", help=f"{item.metadata['help']}{default}", **flag)
 
 
 def _click_type(hint: Any) -> Any:
