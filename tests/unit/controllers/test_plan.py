@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,15 @@ def test_a_mode_decides_whether_agents_act_and_on_how_many_pods(mode: Mode, spec
     plan = planned(mode, **spec)
     assert plan is not None
     assert (plan.action.value, plan.canary_percent) == (action, share)
+
+
+def test_while_the_guard_holds_agents_give_back() -> None:
+    its = slo()
+    workloads = resolve(its.spec.workloads, [pod("cart")])
+    surge = replace(decision(cart=0.0), release=True)
+    plan = build(its, Mode.ENFORCE, workloads, {workload.name: Verdict() for workload in workloads}, surge)
+    assert plan is not None
+    assert plan.action.value == "Measure"
 
 
 def test_a_target_is_written_in_thousandths_with_its_group() -> None:

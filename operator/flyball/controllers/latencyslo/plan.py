@@ -30,7 +30,7 @@ def build(slo: LatencySLO, mode: Mode, workloads: Sequence[Resolved], verdicts: 
     if not planned:
         return None
     return ThrottlePlanSpec(
-        action=Action.CONTROL if acts(slo, mode) else Action.MEASURE,
+        action=Action.CONTROL if acts(slo, mode) and not decision.release else Action.MEASURE,
         burst=slo.spec.actuators.burst is Switch.AUTO,
         canary_percent=slo.spec.canary.percent if mode is Mode.CANARY else EVERYONE,
         workloads=[_workload(workload, verdicts[workload.name], decision) for workload in planned],

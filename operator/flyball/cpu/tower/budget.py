@@ -76,7 +76,7 @@ def _for_reading(state: TowerState, reading: Reading, observation: Observation, 
     burn = reading.slow / reading.total / allowed
     seen = f"{name}: {reading.slow:.0f} of {reading.total:.0f} requests slow in {reading.seconds:.0f} s, burn {burn:.2f}"
     if burn >= settings.guard_burn and at_least(reading.slow, reading.total * allowed) < settings.doubt:
-        message = f"{seen}: a surge; no throttling is tolerated for {_longest_hold(observation, settings):.0f} s."
+        message = f"{seen}: a surge; everything is given back for {_longest_hold(observation, settings):.0f} s."
         return Proposal(0.0, Reason.GUARD, message, reading, burn, "Slow requests fall back within the minute.", (_hold(reading, burn),))
     if budget.left <= 0:
         message = f"{seen}; the window's budget is overdrawn ({budget.left:.0%} left): no throttling is tolerated until it recovers."
@@ -155,17 +155,18 @@ def _sane(state: TowerState, observation: Observation, settings: Settings) -> To
     """No time of the state lies further ahead than it could be: a clock that was set back must not hold the tower for hours."""
     now = observation.time
     hold_until = min(state.hold_until, now + _longest_hold(observation, settings))
-    return replace(state, hold_until=hold_until, last_good_reading=min(state.last_good_reading, now))
+    guard_until = min(state.guard_until, now + _longest_hold(observation, settings))
+    return replace(state, hold_until=hold_until, guard_until=guard_until, last_good_reading=min(state.last_good_reading, now))
 
 
 def _remember(state: TowerState, chosen: Proposal, observation: Observation, settings: Settings) -> TowerState:
     fresh = all(reading.usable and reading.age_seconds <= settings.stale_seconds for reading in observation.readings)
-    ceiling, hold_until, cut_until = state.ceiling, state.hold_until, state.cut_until
+    ceiling, hold_until, cut_until, guard_until = state.ceiling, state.hold_until, state.cut_until, state.guard_until
     if chosen.reason in (Reason.SAVE, Reason.GUARD) and state.pressure > 0:
         # Never below the lowest: near zero hardly anything is throttled, and what burned was not the targets' doing.
         ceiling = min(ceiling, max(settings.ceiling_lowest, CEILING_SHARE * state.pressure))
     if chosen.reason is Reason.GUARD:
-        hold_until = observation.time + _longest_hold(observation, settings)
+        hold_until = guard_until = observation.time + _longest_hold(observation, settings)
     elif chosen.reason is Reason.SAVE and chosen.reading:
         hold_until = max(hold_until, observation.time + chosen.reading.seconds)
         cut_until = observation.time + chosen.reading.seconds / 2
@@ -175,6 +176,7 @@ def _remember(state: TowerState, chosen: Proposal, observation: Observation, set
         ceiling=ceiling,
         hold_until=hold_until,
         cut_until=cut_until,
+        guard_until=guard_until,
         last_time=observation.time,
         last_good_reading=observation.time if fresh else state.last_good_reading,
     )

@@ -30,7 +30,8 @@ def decide(state: TowerState, observation: Observation, settings: Settings) -> t
         # The square gives fine steps where a target begins to hurt: near zero.
         top = TARGET_MAX * proposal.pressure**2
         targets = {group: top * share for group, share in shares(usage, groups).items()}
-    return state, _decision(proposal, targets, groups, regrouped)
+    decision = _decision(proposal, targets, groups, regrouped)
+    return state, replace(decision, release=observation.time < state.guard_until)
 
 
 def _fixed(state: TowerState, observation: Observation, settings: Settings) -> tuple[TowerState, Proposal]:

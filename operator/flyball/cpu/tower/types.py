@@ -105,6 +105,8 @@ class Decision:
     """Burn rate of the latest reading of the governing objective."""
     expected: str = ""
     alternatives: tuple[Alternative, ...] = ()
+    release: bool = False
+    """Whether everything is to be given back for now. A target of zero still takes what looks unused, and in a surge nobody knows what that is."""
 
     def permille(self, group: str) -> int:
         """A group's target as plans carry it."""
@@ -125,6 +127,8 @@ class TowerState:
     """Unix time before which pressure does not rise."""
     cut_until: float = 0.0
     """Unix time before which a cut is not followed by another: the readings still hold what was before it."""
+    guard_until: float = 0.0
+    """Unix time until which everything is given back."""
     last_time: float = 0.0
     last_good_reading: float = 0.0
     """Unix time at which requests were last known."""
@@ -138,6 +142,7 @@ class TowerState:
             "ceiling": self.ceiling,
             "holdUntil": self.hold_until,
             "cutUntil": self.cut_until,
+            "guardUntil": self.guard_until,
             "lastTime": self.last_time,
             "lastGoodReading": self.last_good_reading,
         }
@@ -148,14 +153,14 @@ class TowerState:
         if not isinstance(stored, dict) or stored.get("version") != CHECKPOINT_VERSION:
             return cls()
         try:
-            numbers = [float(stored[key]) for key in ("pressure", "ceiling", "holdUntil", "cutUntil", "lastTime", "lastGoodReading")]
+            numbers = [float(stored[key]) for key in ("pressure", "ceiling", "holdUntil", "cutUntil", "guardUntil", "lastTime", "lastGoodReading")]
             groups = {str(workload): str(group) for workload, group in stored["groups"].items()}
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls()
         if not all(map(math.isfinite, numbers)):
             return cls()
-        pressure, ceiling, hold_until, cut_until, last_time, last_good = numbers
-        return cls(min(1.0, max(0.0, pressure)), groups, min(1.0, max(0.0, ceiling)), hold_until, cut_until, last_time, last_good)
+        pressure, ceiling, hold_until, cut_until, guard_until, last_time, last_good = numbers
+        return cls(min(1.0, max(0.0, pressure)), groups, min(1.0, max(0.0, ceiling)), hold_until, cut_until, guard_until, last_time, last_good)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +187,7 @@ class Settings:
     guard_burn: float = 3.0
     """Burn rate of the latest reading at which the guard fires, if it surely is above 1: half a minute of it puts the whole minute above."""
     guard_hold_seconds: float = 60.0
-    """How long pressure stays at zero after the guard, and a whole look-back at least: until the readings are free of the surge."""
+    """How long everything is given back after the guard, and a whole look-back at least: until the readings are free of the surge."""
     doubt: float = 0.1
     """A step is taken when chance alone would show such a count, or a more extreme one, less often than this."""
     reserve: float = 0.3

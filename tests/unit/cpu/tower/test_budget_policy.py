@@ -74,8 +74,11 @@ def test_a_surge_brings_targets_to_zero_at_once_and_holds() -> None:
     state, decision = decide(steady(), reading(60))
     assert decision.reason is Reason.GUARD
     assert set(decision.targets.values()) == {0.0}
-    held, _ = decide(state, reading(0), time=1030.0)
-    assert held.pressure == 0.0
+    assert decision.release
+    held, decision = decide(state, reading(0), time=1030.0)
+    assert (held.pressure, decision.release) == (0.0, True)
+    _, decision = decide(held, reading(0), time=1061.0)
+    assert not decision.release
     risen, _ = decide(replace(held, last_time=1060.0), reading(0), time=1075.0)
     assert risen.pressure > 0.0
 

@@ -67,7 +67,7 @@ def test_a_policy_that_does_not_exist_is_the_callers_mistake() -> None:
 
 
 def test_a_checkpoint_comes_back_as_it_was() -> None:
-    state = TowerState(0.4, {"Deployment/a": HIGH}, 0.6, 120.0, 115.0, 100.0, 90.0)
+    state = TowerState(0.4, {"Deployment/a": HIGH}, 0.6, 120.0, 115.0, 118.0, 100.0, 90.0)
     assert TowerState.from_json(json.loads(json.dumps(state.to_json()))) == state
 
 
