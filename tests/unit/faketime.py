@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+RESOLUTION = 1e-6
+
 
 class _Skipping(selectors.SelectSelector):
     """Returns at once and moves the loop's clock by what it was asked to wait."""
@@ -25,7 +27,8 @@ class _Skipping(selectors.SelectSelector):
         if not ready:
             if timeout is None:
                 raise AssertionError("everything waits, and for nothing that will happen")
-            self._loop.now += timeout
+            # Real time passes meanwhile; a wait too short for a float's last digit would otherwise never end.
+            self._loop.now += max(timeout, RESOLUTION) if timeout else 0.0
         return ready
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flyball.runtime.queue import BACKOFF_MOST, WorkQueue
@@ -124,6 +124,7 @@ def test_a_forgotten_key_does_not_come_again() -> None:
     run(main())
 
 
+@example(asked=[("a", 1e-13)], workers=1)
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0, 100)), max_size=30), st.integers(1, 4))
 def test_every_key_that_is_asked_for_is_worked_on_and_never_by_two_workers(asked: list[tuple[str, float]], workers: int) -> None:
     async def main() -> None:
