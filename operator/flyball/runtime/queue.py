@@ -18,6 +18,10 @@ BACKOFF_FIRST, BACKOFF_MOST = 0.5, 60.0
 """Seconds before the first retry, doubled each time, and at most."""
 
 
+AT_ONCE = 0.001
+"""Seconds that are not worth a timer."""
+
+
 class WorkQueue(Generic[K]):
     """Keys that want work. Bounded by the number of distinct keys."""
 
@@ -57,7 +61,7 @@ class WorkQueue(Generic[K]):
         while True:
             self._changed.clear()
             wait = self._wait()
-            if wait is not None and wait <= 0:
+            if wait is not None and wait <= AT_ONCE:
                 _, _, key = heapq.heappop(self._heap)
                 del self._due[key]
                 self._active.add(key)
