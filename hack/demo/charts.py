@@ -38,9 +38,10 @@ def sections(page: Page) -> list[tuple[str, str, Chart]]:
             _budget(page),
         ),
         (
-            "Throttle targets",
+            "Throttling",
             "The share of 100 ms periods in which the services of a group may run into their quota. The operator raises targets while the budget "
-            "lasts and lowers them when it burns; at zero the quota follows the use with a margin.",
+            "lasts and lowers them when it burns; at zero the quota follows the use with a margin. "
+            "The grey line is what the kernel counted, of all services together.",
             _targets(page),
         ),
         ("Request rate", "A day’s curve, compressed: every fifth second of an hour-long trace, scaled to two cores.", _rate(page)),
@@ -90,7 +91,13 @@ def _budget(page: Page) -> Chart:
 
 
 def _targets(page: Page) -> Chart:
-    chart = _chart(page, "Throttle targets in percent", [2.0, *(value for points in page.targets.values() for value in _values(points))], " %")
+    chart = _chart(
+        page,
+        "Throttle targets and throttling in percent",
+        [2.0, *(value for points in (*page.targets.values(), page.throttled) for value in _values(points))],
+        " %",
+    )
+    chart.line(page.throttled, "measured", "throttled")
     for index, (group, points) in enumerate(page.targets.items()):
         chart.line(points, GROUP_CLASSES[index % len(GROUP_CLASSES)], f"group {group}", step=True)
     return chart

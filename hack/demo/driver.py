@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hack.demo import environment as environments
-from hack.demo import live, prometheus, report, shop, trace
+from hack.demo import live, machine, prometheus, report, shop, trace
 from hack.demo.environment import Environment
 from hack.demo.figures import Figures, figures, summary
 from hack.demo.kind import Kind
 from hack.demo.load import Load
 from hack.demo.local import Local
-from hack.demo.page import Page
+from hack.demo.page import Page, busy_cores
 from hack.demo.phases import SPARE_SECONDS, WARM_UP_SECONDS, Recording, Run
 from hack.demo.processes import Processes
 
@@ -91,12 +91,23 @@ def closing(observe: Figures, enforce: Figures, recording: Recording, output: Pa
         f"Objective {'kept' if kept else 'MISSED'} in Enforce: {100 * enforce.slow_share:.2f} % of requests slow or failed, "
         f"{enforce.minutes_violated} of {enforce.minutes:g} minutes with a p99 above it.",
         f"Requests not sent on time: {recording.dropped}.",
+        *_crowded(recording),
         f"Given back {recording.given_back_seconds:.0f} s after the change back to Observe."
         if recording.given_back_seconds == recording.given_back_seconds
         else "Giving back was NOT seen within a minute of the change back to Observe.",
         f"Page: {output / 'report.html'}   figures: {output / 'summary.json'}",
     ]
     return "\n".join(lines)
+
+
+def _crowded(recording: Recording) -> list[str]:
+    """A warning when the machine was so busy that latency says little about quotas."""
+    busy = {phase.name: busy_cores(recording, phase) or 0.0 for phase in recording.phases}
+    cores = machine.cores()
+    crowded = [f"{name} {mean:.2f}" for name, mean in busy.items() if mean > machine.CROWDED_SHARE * cores]
+    return (
+        [f"The machine was crowded: busy cores of {cores} in {', '.join(crowded)}. Requests waited for cores, not only for quota."] if crowded else []
+    )
 
 
 def _line(phase: Figures) -> str:

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from hack.demo.counters import steps
+from hack.demo import machine
+from hack.demo.counters import Counter, mean, steps
 from hack.demo.figures import MINUTE, Bin, Figures, bins
-from hack.demo.phases import Recording
+from hack.demo.phases import Phase, Recording
 from hack.demo.prometheus import Counts
 
 BIN_SECONDS = 10.0
@@ -52,10 +53,15 @@ class Page:
     used: Points
     targets: dict[str, Points]
     """Group -> percent."""
+    throttled: Points
+    """Percent of periods of all services together that were throttled."""
     services: list[Service]
     decisions: list[dict[str, Any]]
     observe: dict[str, Any]
     enforce: dict[str, Any]
+    busy_cores: dict[str, float | None]
+    """Phase -> mean cores of the machine that were busy with anything."""
+    machine_cores: int
     dropped: int
     given_back_seconds: float | None
 
@@ -102,12 +108,22 @@ class Page:
                 group: [(since(snapshot.time), snapshot.targets[group] / 10 if group in snapshot.targets else None) for snapshot in seen]
                 for group in sorted({group for snapshot in seen for group in snapshot.targets})
             },
+            throttled=[
+                (since(time), _known(100 * throttled / periods) if periods > 0 else None)
+                for (time, throttled), (_, periods) in zip(
+                    steps(counts.series(counts.throttled), start, end, BIN_SECONDS),
+                    steps(counts.series(counts.periods), start, end, BIN_SECONDS),
+                    strict=True,
+                )
+            ],
             services=services,
             decisions=[
                 {**decision.as_json(), "at": since(decision.unix_time())} for decision in recording.decisions.all() if decision.unix_time() >= start
             ],
             observe=found["Observe"].as_json(),
             enforce=found["Enforce"].as_json(),
+            busy_cores={phase.name: busy_cores(recording, phase) for phase in recording.phases},
+            machine_cores=machine.cores(),
             dropped=recording.dropped,
             given_back_seconds=_known(recording.given_back_seconds),
         )
@@ -120,6 +136,14 @@ class Page:
         """A page that `dumps` wrote."""
         held = json.loads(text)
         return cls(**{**held, "services": [Service(**service) for service in held["services"]]})
+
+
+def busy_cores(recording: Recording, phase: Phase) -> float | None:
+    """Mean cores of the machine that were busy during a phase; None where the machine does not tell."""
+    if not recording.busy:
+        return None
+    first = recording.busy[0][1]
+    return round(mean([Counter([(time, value - first) for time, value in recording.busy])], phase.start, phase.end), 2)
 
 
 def _known(value: float) -> float | None:

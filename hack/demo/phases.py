@@ -11,7 +11,7 @@ import math
 import time
 from dataclasses import dataclass, field
 
-from hack.demo import live, prometheus, shop
+from hack.demo import live, machine, prometheus, shop
 from hack.demo.environment import Environment, Progress
 from hack.demo.errors import DemoError
 from hack.demo.load import DRAIN_SECONDS, Load
@@ -49,6 +49,8 @@ class Recording:
     snapshots: list[Snapshot] = field(default_factory=list)
     decisions: Decisions = field(default_factory=Decisions)
     phases: list[Phase] = field(default_factory=list)
+    busy: list[tuple[float, float]] = field(default_factory=list)
+    """(Unix seconds, core seconds) of the whole machine, see `machine`."""
     dropped: int = 0
     given_back_seconds: float = math.nan
     """From the change back to Observe until Prometheus showed every quota at its limit again; NaN where it was not seen."""
@@ -98,6 +100,8 @@ class Run:
         self._load.check()
         self._take()
         now = time.time()
+        if (busy := machine.busy_core_seconds()) is not None:
+            self.recording.busy.append((now, busy))
         if time.monotonic() >= self._status_due:
             self._status_due = time.monotonic() + STATUS_SECONDS
             self._read_status(now)

@@ -12,7 +12,10 @@ from hack.demo.counters import Counter, mean
 from hack.demo.errors import DemoError
 from hack.demo.figures import Cores
 
-GRANTED, ALLOCATED, USED = (f"flyball_agent_{kind}_core_seconds_total" for kind in ("grant", "quota", "usage"))
+METRICS = (
+    *(f"flyball_agent_{kind}_core_seconds_total" for kind in ("grant", "quota", "usage")),
+    *(f"flyball_agent_{kind}_periods_total" for kind in ("throttled", "wall")),
+)
 SELECTOR = 'slo_namespace="shop",slo="shop"'
 
 
@@ -29,11 +32,13 @@ def instant(url: str, expression: str, time: float | None = None) -> list[dict[s
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Counters of core seconds by workload."""
+    """Counters of the agents by workload: core seconds, and CFS periods."""
 
     granted: dict[str, list[Counter]]
     allocated: dict[str, list[Counter]]
     used: dict[str, list[Counter]]
+    throttled: dict[str, list[Counter]]
+    periods: dict[str, list[Counter]]
 
     def cores(self, start: float, end: float, workload: str | None = None) -> Cores:
         """Means over a stretch of time, of one workload or of all."""
@@ -46,7 +51,7 @@ class Counts:
 
 def read(url: str, start: float, end: float) -> Counts:
     """All raw samples from `start` to `end` (Unix seconds)."""
-    return Counts(*(_by_workload(url, metric, start, end) for metric in (GRANTED, ALLOCATED, USED)))
+    return Counts(*(_by_workload(url, metric, start, end) for metric in METRICS))
 
 
 def _by_workload(url: str, metric: str, start: float, end: float) -> dict[str, list[Counter]]:

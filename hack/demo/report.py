@@ -117,6 +117,8 @@ def _phases(page: Page) -> str:
         ("cores used", "cores_used_mean", ".2f"),
     ]
     rows = [(name, number(page.observe[key], form), number(page.enforce[key], form)) for name, key, form in lines]
+    observe, enforce = (number(page.busy_cores[phase], ".2f") for phase in ("Observe", "Enforce"))
+    rows.append((f"busy cores of the machine’s {page.machine_cores}", observe, enforce))
     back = page.given_back_seconds
     after = "Giving back was not seen within a minute." if back is None else f"Switched back to Observe, all was given back after {back:.0f} s."
     return (

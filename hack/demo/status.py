@@ -105,12 +105,12 @@ class Decisions:
     """All decisions of a run: the status keeps the last ten, this keeps what was seen."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, str, str], Decision] = {}
+        self._seen: dict[tuple[str, str], Decision] = {}
 
     def add(self, snapshot: Snapshot) -> None:
-        """Take in a status. A decision is known by its time, reason and message; a later sight of it replaces the earlier."""
+        """Take in a status. A decision is known by its time and reason; the operator counts further steps of a rise into it, so the last sight counts."""
         for decision in snapshot.decisions:
-            self._seen[decision.time, decision.reason, decision.message] = decision
+            self._seen[decision.time, decision.reason] = decision
 
     def all(self) -> list[Decision]:
         """In the order of their times."""

@@ -31,7 +31,9 @@ def line(cores: float, since: float = -10.0, until: float = 200.0) -> Counter:
 
 def counts(**cores: tuple[float, float, float]) -> Counts:
     """Services with constant (granted, allocated, used) cores."""
-    return Counts(*({name: [line(values[index])] for name, values in cores.items()} for index in range(3)))
+    core_seconds = ({name: [line(values[index])] for name, values in cores.items()} for index in range(3))
+    periods = ({name: [line(rate)] for name in cores} for rate in (0.5, 10.0))  # one of twenty is throttled
+    return Counts(*core_seconds, *periods)
 
 
 def decision(at: str = "06:01:30", reason: str = "Spend", message: str = "gateway: budget to spare: targets rise.", high: int = 20) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def latency_slo(
     }
 
 
-def page(requests: Sequence[Request] = (), decisions: Sequence[dict[str, Any]] = (), given_back: float = 7.0) -> Page:
+def page(requests: Sequence[Request] = (), decisions: Sequence[dict[str, Any]] = (), given_back: float = 7.0, busy: float = 1.2) -> Page:
     """The page of a run of one minute of Observe and two of Enforce with two services, ten requests a second."""
     held = list(requests) or [request(at / 10) for at in range(1800)]
     recording = Recording(0.2, 0.01, requests=held, given_back_seconds=given_back)
@@ -74,7 +76,8 @@ def page(requests: Sequence[Request] = (), decisions: Sequence[dict[str, Any]] =
         Phase("Observe", START, START + OBSERVED),
         Phase("Enforce", START + OBSERVED, START + OBSERVED + ENFORCED),
     ]
-    for at in range(0, 180, 5):
+    for at in range(0, 181, 5):
+        recording.busy.append((START + at, 5000.0 + busy * at))
         snapshot = parse(latency_slo(decisions, high=at // 5), START + at)
         recording.snapshots.append(snapshot)
         recording.decisions.add(snapshot)

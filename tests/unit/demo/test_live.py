@@ -92,6 +92,13 @@ def test_decisions_are_kept_beyond_the_ten_that_the_status_holds_and_each_once()
     assert [one.targets["high"] for one in kept.all()] == list(range(20))
 
 
+def test_a_decision_that_grew_is_kept_as_it_was_seen_last() -> None:
+    kept = Decisions()
+    for high in (3, 9, 18):
+        kept.add(parse(latency_slo([decision(message=f"{high} steps", high=high)]), START))
+    assert [one.targets["high"] for one in kept.all()] == [18]
+
+
 def test_with_several_objectives_the_one_with_the_least_budget_counts() -> None:
     thing = latency_slo()
     thing["status"]["objectives"].append({"name": "cart", "budgetLeftPercent": "12.0", "burnRate": "3.00"})

@@ -37,13 +37,13 @@ def test_the_page_shows_latency_and_objective_budget_cores_targets_and_rate() ->
         "99th percentile of latency in milliseconds",
         "Cores granted, allocated and used",
         "Error budget left in percent",
-        "Throttle targets in percent",
+        "Throttle targets and throttling in percent",
         "Requests a second",
     ]
     latency, cores, _budget, targets, _rate = found.values()
     assert {"objective 200 ms", "99th percentile", "Observe", "Enforce"} <= set(texts(latency))
     assert {"granted", "allocated", "used"} <= set(texts(cores))
-    assert {"group high", "group low"} <= set(texts(targets))
+    assert {"group high", "group low", "throttled"} <= set(texts(targets))
 
 
 def test_the_page_is_self_contained() -> None:
@@ -129,3 +129,10 @@ def test_time_ticks_are_whole_minutes_and_few(seconds: float) -> None:
     ticks = time_ticks(seconds)
     assert 1 <= len(ticks) <= 14
     assert all(tick % 60 == 0 and tick <= seconds for tick in ticks)
+
+
+def test_throttling_is_drawn_as_the_kernel_counted_it_and_the_machines_load_is_told() -> None:
+    made = page(busy=1.2)
+    assert {value for _, value in made.throttled} == {5.0}
+    assert made.busy_cores == {"Observe": pytest.approx(1.2), "Enforce": pytest.approx(1.2)}
+    assert re.search(r"busy cores of the machine’s \d+ 1.20 1.20", words(report.render(made)))
