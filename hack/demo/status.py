@@ -108,7 +108,7 @@ class Decisions:
         self._seen: dict[tuple[str, str], Decision] = {}
 
     def add(self, snapshot: Snapshot) -> None:
-        """Take in a status. A decision is known by its time and reason; the operator counts further steps of a rise into it, so the last sight counts."""
+        """Take in a status. A decision is known by its time and reason; the operator adds further steps of a rise to it, so the last sight counts."""
         for decision in snapshot.decisions:
             self._seen[decision.time, decision.reason] = decision
 
