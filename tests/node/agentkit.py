@@ -141,7 +141,7 @@ class Workload:
             "name": "app",
             "image": IMAGE,
             "imagePullPolicy": "IfNotPresent",
-            "command": ["/bin/sh", "-c", "trap exit TERM; while :; do sleep 0.2; done"],
+            "command": ["/bin/sh", "-c", "trap exit TERM; sleep 1000000 & wait"],
             "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "200m", "memory": "64Mi"}},
         }
         if readiness is not None:

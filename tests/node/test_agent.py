@@ -55,7 +55,7 @@ def agent(installed: Cluster, renewer: Renewer, workload: Workload, tmp_path: Pa
 
 def test_the_quota_is_lowered_and_held_and_counted(agent: AgentProcess, workload: Workload) -> None:
     group = workload.running()
-    wait(lambda: quota(group) <= 3000, 30, "an idle container comes down to its floor")
+    wait(lambda: quota(group) <= 3000, 75, "an idle container comes down to its floor, a tenth every two seconds", agent.log)
     writes = agent.metric("flyball_agent_writes_total", workload="Deployment/cart")
     assert writes >= 3
     assert agent.metric("flyball_agent_containers", state="controlled", slo_namespace=workload.namespace) == 1
@@ -145,7 +145,7 @@ def test_a_restarted_container_is_left_alone_for_a_while_and_then_controlled(age
     wait(lambda: workload.group() not in (None, old), 30, "the container runs again")
     new = workload.running()
     assert given_back(new)
-    assert not list(agent.journal.iterdir())
+    wait(lambda: not list(agent.journal.iterdir()), 3, "the ended container's entry is gone")
     workload.lowered()
     assert agent.metric("flyball_agent_releases_total", reason="Restarted") == 1
 
