@@ -172,7 +172,7 @@ class Node:
         self.planned(plan())
         self.renew()
         self.see(pod())
-        self.run(20)
+        self.run(50)  # cuts are a tenth every three ticks
         assert self.quota() < 40_000
         assert self.burst() > 0
         return self
