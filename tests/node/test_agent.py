@@ -55,7 +55,7 @@ def agent(installed: Cluster, renewer: Renewer, workload: Workload, tmp_path: Pa
 
 def test_the_quota_is_lowered_and_held_and_counted(agent: AgentProcess, workload: Workload) -> None:
     group = workload.running()
-    wait(lambda: quota(group) <= 3000, 75, "an idle container comes down to its floor, a tenth every two seconds", agent.log)
+    wait(lambda: quota(group) <= 3000, 90, "an idle container comes down to its floor, a tenth every three seconds", agent.log)
     writes = agent.metric("flyball_agent_writes_total", workload="Deployment/cart")
     assert writes >= 3
     assert agent.metric("flyball_agent_containers", state="controlled", slo_namespace=workload.namespace) == 1
