@@ -1,72 +1,40 @@
-"""Signals from a real Prometheus that scrapes a real exporter every second: increases, resets, silence, strange answers."""
+"""Signals from a real Prometheus that scrapes a real application every second: increases, resets, silence, strange answers, restarts."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import math
 import os
 import signal
-import socket
-import subprocess
 import time
-import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TypeVar
 
 import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry, Histogram, start_http_server
 
+from flyball.cpu.tower import Reading
 from flyball.signals import NoValue, ObjectiveReader, Prometheus, SignalError, indicators
 from flyball.slo import Objective
-from hack.cluster import tools
-from hack.cluster.process import poll
+from tests.cluster.shop_metrics import FAST, RATE, Server, Shop, free_port
 
 LOOKBACK = 5.0
-OBJECTIVE = Objective("gateway", 0.99, 0.2, 300.0)
 
-
-@dataclass
-class Server:
-    """A Prometheus on loopback and the port of the exporter that it scrapes."""
-
-    url: str
-    process: subprocess.Popen[bytes]
-    targets: Path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def is_ready(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
-    targets = folder / "targets.json"
-    targets.write_text("[]")
-    discovered = {"job_name": "test", "honor_labels": True, "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}]}
-    settings = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [discovered]}
-    (folder / "prometheus.yaml").write_text(json.dumps(settings))
-    command = [tools.path("prometheus"), f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/data"]
-    command += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
-    process = subprocess.Popen(command, cwd=folder)
-    assert poll(lambda: is_ready(f"http://127.0.0.1:{port}/-/ready"), 30)
-    yield Server(f"http://127.0.0.1:{port}", process, targets)
-    process.kill()
-    process.wait()
+def shop() -> Iterator[Shop]:
+    its = Shop()
+    yield its
+    its.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, shop: Shop) -> Iterator[Server]:
+    its = Server(tmp_path_factory.mktemp("prometheus"), shop.port)
+    yield its
+    its.stop()
 
 
 @pytest.fixture
@@ -75,198 +43,159 @@ async def prometheus(server: Server) -> AsyncIterator[Prometheus]:
         yield Prometheus(server.url, session, timeout_seconds=2)
 
 
-class Exporter:
-    """An application's histogram, scraped by the server under a name of its own."""
-
-    def __init__(self, server: Server, name: str, buckets: tuple[float, ...] = (0.1, 0.2, 0.5)) -> None:
-        self._server, self._name, self._buckets = server, name, buckets
-        self._port = free_port()
-        self.start()
-        known = json.loads(server.targets.read_text())
-        scratch = server.targets.with_suffix(".new")
-        scratch.write_text(json.dumps([*known, {"targets": [f"127.0.0.1:{self._port}"]}]))
-        scratch.rename(server.targets)
-
-    def start(self) -> None:
-        """Begin with counters at zero, as a process that has restarted."""
-        registry = CollectorRegistry()
-        self.histogram = Histogram(self._name, "Latency.", ("namespace", "code"), registry=registry, buckets=self._buckets)
-        self.histogram.labels("shop", "200")
-        self._http, self._thread = start_http_server(self._port, "127.0.0.1", registry=registry)
-
-    def stop(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    def requests(self, fast: int, slow: int = 0, code: str = "200") -> None:
-        for _ in range(fast):
-            self.histogram.labels("shop", code).observe(0.05)
-        for _ in range(slow):
-            self.histogram.labels("shop", code).observe(0.3)
+def reader(
+    prometheus: Prometheus,
+    metric: str,
+    *,
+    namespace: str = "shop",
+    threshold: float = 0.2,
+    bad: dict[str, str] | None = None,
+    lookback: float = LOOKBACK,
+    window: float = 300.0,
+) -> ObjectiveReader:
+    source = indicators.histogram(namespace, metric, False, {}, bad or {})
+    return ObjectiveReader(prometheus, Objective("gateway", 0.99, threshold, window), source, lookback)
 
 
-@pytest.fixture
-def exporter(server: Server, request: pytest.FixtureRequest) -> Iterator[Exporter]:
-    its = Exporter(server, f"latency_{abs(hash(request.node.name))}")
-    yield its
-    with contextlib.suppress(OSError):
-        its.stop()
+def free(prometheus: Prometheus, good: str, total: str) -> ObjectiveReader:
+    return ObjectiveReader(prometheus, Objective("gateway", 0.99, 0.2, 300.0), lambda: indicators.promql(good, total, True), 10.0)
 
 
-def reader(prometheus: Prometheus, exporter: Exporter, threshold: float = 0.2, bad: dict[str, str] | None = None) -> ObjectiveReader:
-    source = indicators.histogram("shop", exporter._name, False, {}, bad or {})
-    objective = Objective("gateway", 0.99, threshold, 300.0)
-    return ObjectiveReader(prometheus, objective, source, LOOKBACK)
-
-
-async def until(condition: Callable[[], object], seconds: float = 20) -> None:
+async def until(attempt: Callable[[], Awaitable[T]], holds: Callable[[T], object] = lambda result: True, seconds: float = 20) -> T:
+    """The first result that holds; an attempt without a value is made again."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(SignalError):
-            result = condition()
-            if asyncio.iscoroutine(result):
-                result = await result
-            if result:
-                return
+            if holds(result := await attempt()):
+                return result
         await asyncio.sleep(0.2)
     raise AssertionError("it did not come true in time")
 
 
-async def test_good_and_total_requests_are_counted(prometheus: Prometheus, exporter: Exporter) -> None:
-    its = reader(prometheus, exporter)
-    await until(lambda: its.read(time.time()))
-    for _ in range(40):
-        exporter.requests(9, 1)
-        await asyncio.sleep(0.2)
-    reading = await its.read(time.time())
-    assert reading.total == pytest.approx(50 * LOOKBACK, rel=0.35)
-    assert reading.slow / reading.total == pytest.approx(0.1, abs=0.03)
+async def reason(attempt: Callable[[], Awaitable[object]]) -> NoValue | None:
+    try:
+        await attempt()
+    except SignalError as error:
+        return error.reason
+    return None
+
+
+async def settled(its: ObjectiveReader, rate: float = RATE) -> Reading:
+    """A reading whose look-back is filled."""
+    return await until(lambda: its.read(time.time()), lambda reading: reading.total >= 0.8 * rate * LOOKBACK)
+
+
+async def test_good_and_total_requests_are_counted(prometheus: Prometheus) -> None:
+    reading = await settled(reader(prometheus, "steady"))
+    assert reading.seconds == LOOKBACK
+    assert reading.total == pytest.approx(RATE * LOOKBACK, rel=0.25)
+    assert reading.slow / reading.total == pytest.approx(0.1, abs=0.02)
     assert reading.age_seconds < 3
 
 
-async def test_no_traffic_is_zero_and_no_series_is_unknown(prometheus: Prometheus, exporter: Exporter) -> None:
-    its = reader(prometheus, exporter)
+async def test_no_traffic_is_zero_and_no_series_is_unknown(prometheus: Prometheus) -> None:
+    idle = await until(lambda: reader(prometheus, "idle").read(time.time()))
+    assert idle.total == 0
+    assert await reason(lambda: reader(prometheus, "nobody_exports_this").read(time.time())) is NoValue.NO_SERIES
+
+
+async def test_another_namespace_reads_nothing(prometheus: Prometheus) -> None:
+    await settled(reader(prometheus, "steady"))
+    assert await reason(lambda: reader(prometheus, "steady", namespace="bank").read(time.time())) is NoValue.NO_SERIES
+
+
+async def test_fast_errors_are_not_good(prometheus: Prometheus) -> None:
+    reading = await settled(reader(prometheus, "failing", bad={"code": "5.."}))
+    assert reading.good / reading.total == pytest.approx(0.5, abs=0.05)
+    unasked = await settled(reader(prometheus, "failing"))
+    assert unasked.slow == pytest.approx(0, abs=1)
+
+
+async def test_a_restart_of_the_application_is_no_negative_count_and_no_flood(prometheus: Prometheus, shop: Shop) -> None:
+    its = reader(prometheus, "restarting")
     await until(lambda: its.read(time.time()))
-    assert (await its.read(time.time())).total == 0
-    nobody = ObjectiveReader(prometheus, OBJECTIVE, indicators.histogram("shop", "no_such_metric", False, {}, {}), LOOKBACK)
-    with pytest.raises(SignalError) as raised:
-        await nobody.read(time.time())
-    assert raised.value.reason is NoValue.NO_SERIES
-
-
-async def test_another_namespace_reads_nothing(prometheus: Prometheus, exporter: Exporter) -> None:
-    await until(lambda: reader(prometheus, exporter).read(time.time()))
-    other = ObjectiveReader(prometheus, OBJECTIVE, indicators.histogram("bank", exporter._name, False, {}, {}), LOOKBACK)
-    with pytest.raises(SignalError) as raised:
-        await other.read(time.time())
-    assert raised.value.reason is NoValue.NO_SERIES
-
-
-async def test_fast_errors_are_not_good(prometheus: Prometheus, exporter: Exporter) -> None:
-    its = reader(prometheus, exporter, bad={"code": "5.."})
-    exporter.requests(1, code="503")
-    await until(lambda: its.read(time.time()))
-    await asyncio.sleep(2)
-    for _ in range(30):
-        exporter.requests(5)
-        exporter.requests(5, code="503")
-        await asyncio.sleep(0.2)
-    reading = await its.read(time.time())
-    assert reading.good / reading.total == pytest.approx(0.5, abs=0.1)
-
-
-async def test_a_restart_of_the_application_is_no_negative_count(prometheus: Prometheus, exporter: Exporter) -> None:
-    its = reader(prometheus, exporter)
-    exporter.requests(100_000)
-    await until(lambda: its.read(time.time()))
-    await asyncio.sleep(2)
-    exporter.stop()
-    exporter.start()
-    exporter.requests(20)
-    await asyncio.sleep(3)
-    reading = await its.read(time.time())
-    assert 0 <= reading.total < 100
+    shop.leave("restarting")
+    shop.start("restarting")
+    shop.observe("restarting", FAST, 20)
+    reading = await until(lambda: its.read(time.time()), lambda reading: reading.total > 0)
+    assert reading.total < 100  # 20 and what extrapolation adds; not 100,020 and not -99,980
     assert reading.slow == 0
 
 
-async def test_a_silent_application_is_no_series(prometheus: Prometheus, exporter: Exporter) -> None:
-    its = reader(prometheus, exporter)
+async def test_an_application_that_left_has_no_series(prometheus: Prometheus, shop: Shop) -> None:
+    its = reader(prometheus, "leaving")
     await until(lambda: its.read(time.time()))
-    exporter.stop()
+    shop.leave("leaving")
 
-    async def gone() -> bool:
-        try:
-            await its.read(time.time())
-        except SignalError as error:
-            return error.reason in (NoValue.NO_SERIES, NoValue.STALE)
-        return False
+    async def why() -> NoValue | None:
+        return await reason(lambda: its.read(time.time()))
 
-    await until(gone)
+    assert await until(why, lambda found: found is not None) in (NoValue.NO_SERIES, NoValue.STALE)
 
 
-async def test_the_bucket_of_the_threshold_is_found_and_a_missing_one_named(prometheus: Prometheus, exporter: Exporter) -> None:
-    its = reader(prometheus, exporter, threshold=0.3)
-    await until(lambda: its.read(time.time()))
+async def test_a_threshold_between_buckets_uses_the_stricter_one_and_names_the_missing_one(prometheus: Prometheus) -> None:
+    its = reader(prometheus, "steady", threshold=0.3)
+    await settled(its)
     assert its.query is not None
     assert its.query.threshold_used == 0.2
     assert "Add the bucket 0.3" in (its.query.hint or "")
 
 
-async def test_several_series_and_bad_promql_are_said(prometheus: Prometheus, exporter: Exporter) -> None:
-    exporter.requests(1, code="500")
-    await until(lambda: reader(prometheus, exporter).read(time.time()))
-    count = f"{exporter._name}_count"
-    several = ObjectiveReader(prometheus, OBJECTIVE, lambda: indicators.promql(count, count, True), 10.0)
-    await asyncio.sleep(11)  # two points of the subquery, 5 s apart and aligned to the clock
-    with pytest.raises(SignalError, match="aggregate it") as raised:
-        await several.read(time.time())
-    assert raised.value.reason is NoValue.SEVERAL_SERIES
+async def test_several_series_and_bad_promql_are_said(prometheus: Prometheus) -> None:
+    await settled(reader(prometheus, "failing"))
+    several = free(prometheus, "failing_count", "failing_count")
+
+    async def why() -> NoValue | None:
+        return await reason(lambda: several.read(time.time()))
+
+    await until(why, lambda found: found is NoValue.SEVERAL_SERIES)
     with pytest.raises(SignalError, match="parse error") as raised:
         await prometheus.instant("sum(", time.time())
     assert raised.value.reason is NoValue.ERROR
 
 
-async def test_free_expressions_count_as_histograms_do(prometheus: Prometheus, exporter: Exporter) -> None:
-    name = exporter._name
-    free = indicators.promql(f'sum({name}_bucket{{le="0.2"}})', f"sum({name}_count)", True)
-    its = ObjectiveReader(prometheus, OBJECTIVE, lambda: free, 10.0)
-    await until(lambda: reader(prometheus, exporter).read(time.time()))
-    for _ in range(60):
-        exporter.requests(4, 1)
-        await asyncio.sleep(0.2)
-    reading = await its.read(time.time())
-    assert reading.slow / reading.total == pytest.approx(0.2, abs=0.05)
+async def test_what_divides_by_zero_is_not_a_number(prometheus: Prometheus) -> None:
+    await until(lambda: reader(prometheus, "idle").read(time.time()))
+    source = indicators.promql("sum(idle_count) / sum(idle_count)", "sum(idle_count) / sum(idle_count)", True)
+    its = ObjectiveReader(prometheus, Objective("gateway", 0.99, 0.2, 300.0), lambda: source, 10.0)
+
+    async def why() -> NoValue | None:
+        return await reason(lambda: its.read(time.time()))
+
+    await until(why, lambda found: found is NoValue.NOT_A_NUMBER)
 
 
-async def test_cells_are_read_back_after_a_restart_of_the_operator(prometheus: Prometheus, exporter: Exporter) -> None:
-    its = reader(prometheus, exporter)
+async def test_free_expressions_count_as_histograms_do(prometheus: Prometheus) -> None:
+    its = free(prometheus, 'sum(steady_bucket{le="0.2"})', "sum(steady_count)")
+    reading = await until(lambda: its.read(time.time()), lambda reading: reading.total > 5 * RATE)
+    assert reading.slow / reading.total == pytest.approx(0.1, abs=0.03)
+
+
+@pytest.mark.parametrize(("interval", "lookback"), [(15, 60), (60, 240)])
+async def test_a_look_back_covers_four_scrapes_and_cells_are_whole_whatever_the_interval(
+    prometheus: Prometheus, interval: int, lookback: float
+) -> None:
+    its = reader(prometheus, f"scraped_{interval}s")
+    reading = await until(lambda: its.read(time.time()))
+    assert reading.seconds == pytest.approx(lookback, rel=0.1)
+    assert reading.slow / reading.total == pytest.approx(0.1, abs=0.001)
+    assert reading.budget.known_share >= 0.8
+    now = time.time()
+    # The history ends when the test began; cells well before that are whole.
+    whole = [cell for cell in its.ledger.cells.values() if cell.start + 60 < now - 90]
+    assert len(whole) >= 2
+    for cell in whole:
+        assert cell.total == pytest.approx(60 * RATE, rel=0.02)
+        assert cell.slow == pytest.approx(6 * RATE, rel=0.02)
+
+
+async def test_what_was_read_once_is_not_asked_for_again(prometheus: Prometheus) -> None:
+    its = reader(prometheus, "scraped_15s", window=30 * 24 * 3600)
     await until(lambda: its.read(time.time()))
-    now = time.time() % 60
-    await asyncio.sleep(15 - now if now < 15 else 0)  # a cell with some samples must end soon
-    await asyncio.sleep(20 if now > 50 else 0)
-    for _ in range(math.ceil((60 - time.time() % 60) * 5)):
-        exporter.requests(9, 1)
-        await asyncio.sleep(0.2)
-    await asyncio.sleep(2)
-    fresh = reader(prometheus, exporter)
-    await fresh.read(time.time())
-    cell = max((cell for cell in fresh.ledger.cells.values() if cell.start + 60 <= time.time()), key=lambda cell: cell.start)
-    assert cell.slow / cell.total == pytest.approx(0.1, abs=0.03)
-
-
-async def test_a_frozen_prometheus_times_out_and_a_dead_one_is_unreachable(server: Server, prometheus: Prometheus) -> None:
-    os.kill(server.process.pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(SignalError, match="did not answer within 2 s") as raised:
-            await prometheus.instant("vector(1)", time.time())
-    finally:
-        os.kill(server.process.pid, signal.SIGCONT)
-    assert raised.value.reason is NoValue.UNREACHABLE
-    async with aiohttp.ClientSession() as session:
-        with pytest.raises(SignalError, match="cannot be reached") as raised:
-            await Prometheus(f"http://127.0.0.1:{free_port()}", session).instant("vector(1)", time.time())
-    assert raised.value.reason is NoValue.UNREACHABLE
+    asked = []
+    prometheus.on_query = lambda seconds, outcome: asked.append(outcome)
+    await its.read(time.time())
+    assert len(asked) <= 4  # how fresh, the latest, late cells, the open cell: not 360 cells in two chunks
 
 
 async def test_a_long_range_is_asked_for_in_chunks(prometheus: Prometheus) -> None:
@@ -275,3 +204,29 @@ async def test_a_long_range_is_asked_for_in_chunks(prometheus: Prometheus) -> No
     (series,) = await prometheus.range("vector(1)", 1_000_000.0, 1_000_000.0 + 999 * 60, 60)
     assert len(series.points) == 1000
     assert queries == ["ok"] * 3
+
+
+async def test_a_frozen_prometheus_times_out(server: Server, prometheus: Prometheus) -> None:
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(SignalError, match="did not answer within 2 s") as raised:
+            await prometheus.instant("vector(1)", time.time())
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+    assert raised.value.reason is NoValue.UNREACHABLE
+
+
+async def test_a_reader_outlives_a_restart_of_prometheus(server: Server, prometheus: Prometheus) -> None:
+    its = reader(prometheus, "scraped_15s")
+    before = (await until(lambda: its.read(time.time()))).budget
+    server.stop()
+    try:
+        with pytest.raises(SignalError, match="cannot be reached") as raised:
+            await its.read(time.time())
+    finally:
+        server.start()
+    assert raised.value.reason is NoValue.UNREACHABLE
+    assert its.unknown(time.time()).budget.requests == pytest.approx(before.requests, rel=0.25)
+    assert (await until(lambda: its.read(time.time()))).budget.requests == pytest.approx(before.requests, rel=0.25)
+    gone = Prometheus(f"http://127.0.0.1:{free_port()}", prometheus._session)
+    assert await reason(lambda: gone.instant("vector(1)", time.time())) is NoValue.UNREACHABLE

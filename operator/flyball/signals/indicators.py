@@ -39,10 +39,18 @@ class Query:
     total: str
     newest: str
     """Expression of the time of the newest sample."""
+    samples: str | None
+    """Expression of the number of samples in `{window}` seconds; None where nobody can know (free expressions)."""
     threshold_used: float | None
     """Seconds; None for free expressions."""
     hint: str | None = None
 
+
+SUBQUERY_SECONDS = 5.0
+"""Resolution at which free expressions are evaluated: the shortest usual scrape interval. A value that repeats between scrapes adds nothing."""
+
+LONG_SECONDS = 300.0
+"""Time over which scrapes are counted to learn their interval: five scrapes a minute apart."""
 
 _PRESETS = {
     "istio": ("istio_request_duration_milliseconds", 1000.0, "destination_workload", "destination_workload_namespace", "response_code"),
@@ -98,6 +106,7 @@ def resolve(histogram: Histogram, threshold_seconds: float, les: Iterable[str]) 
         good=f"sum(increase({name}{{{fast}}}[{{window}}s]))",
         total=f"sum(increase({count}[{{window}}s]))",
         newest=f"max(timestamp({count}))",
+        samples=f"max(count_over_time({count}[{{window}}s]))",
         threshold_used=bound / histogram.scale,
         hint=hint,
     )
@@ -111,18 +120,31 @@ def promql(good: str, total: str, allowed: bool) -> Query:
             "indicator.promql would read with the operator's rights; use histogram or preset, or start the operator with --allow-promql.",
         )
     return Query(
-        good=f"increase(({good})[{{window}}s:5s])",
-        total=f"increase(({total})[{{window}}s:5s])",
+        good=f"increase(({good})[{{window}}s:{SUBQUERY_SECONDS:.0f}s])",
+        total=f"increase(({total})[{{window}}s:{SUBQUERY_SECONDS:.0f}s])",
         newest=f"max(timestamp({total}))",
+        samples=None,
         threshold_used=None,
     )
 
 
 def both(query: Query, window_seconds: float) -> str:
     """One expression with good and total requests of the last `window_seconds`, told apart by the label `of`; one evaluation, one time."""
-    parts = (("good", query.good), ("total", query.total))
-    window = f"{max(1, round(window_seconds))}"
-    return " or ".join(f'label_replace({expression.replace("{window}", window)}, "of", "{name}", "", "")' for name, expression in parts)
+    return _told_apart({name: _over(expression, window_seconds) for name, expression in (("good", query.good), ("total", query.total))})
+
+
+def freshness(query: Query, recent_seconds: float) -> str:
+    """One expression with the time of the `newest` sample, and the number of samples in a `recent` and in a `long` time."""
+    samples = {"recent": _over(query.samples, recent_seconds), "long": _over(query.samples, LONG_SECONDS)} if query.samples else {}
+    return _told_apart({"newest": query.newest, **samples})
+
+
+def _over(expression: str, window_seconds: float) -> str:
+    return expression.replace("{window}", f"{max(1, round(window_seconds))}")
+
+
+def _told_apart(expressions: Mapping[str, str]) -> str:
+    return " or ".join(f'label_replace({expression}, "of", "{name}", "", "")' for name, expression in expressions.items())
 
 
 def _selector(histogram: Histogram) -> str:

@@ -77,15 +77,6 @@ class Ledger:
         """Start of the oldest cell that lies wholly in the window."""
         return cell_start(now - self.objective.window_seconds, self.cell_seconds) + self.cell_seconds
 
-    def missing(self, now: float) -> list[float]:
-        """Starts of the finished cells of the window that are not known."""
-        starts, start = [], self.oldest(now)
-        while start + self.cell_seconds <= now:
-            if start not in self.cells:
-                starts.append(start)
-            start += self.cell_seconds
-        return starts
-
     def budget(self, now: float) -> Budget:
         """The budget at `now` (Unix seconds)."""
         inside = [cell for start, cell in self.cells.items() if self.oldest(now) <= start <= now]

@@ -75,13 +75,6 @@ def test_the_window_rolls_and_forgets() -> None:
     assert len(later.cells) == 1
 
 
-def test_missing_cells_are_the_finished_ones_that_nobody_has_read() -> None:
-    objective = Objective("short", 0.99, 0.2, 300)
-    assert Ledger(objective).missing(NOW + 30) == [NOW - 240, NOW - 180, NOW - 120, NOW - 60]
-    read = Ledger(objective).record([Cell(NOW - 120, 1, 1)], NOW + 30)
-    assert read.missing(NOW + 30) == [NOW - 240, NOW - 180, NOW - 60]
-
-
 @pytest.mark.parametrize("count", [math.nan, math.inf, -1.0])
 def test_counts_that_cannot_be_are_ignored(count: float) -> None:
     assert not ledger(Cell(NOW - 60, count, 10), Cell(NOW - 120, 10, count)).cells

@@ -81,7 +81,9 @@ class SignalReaders:
                 readings.append(reader.unknown(now))
         try:
             self._outage.raise_if_on(now)
-            usage = await read_workloads(self._prometheus, slo.metadata.namespace, slo.metadata.name, self._lookback, now)
+            # Agents are scraped about as often as the application: what serves its counters serves theirs.
+            lookback = max([self._lookback, *(reader.lookback_seconds for _, reader in self._readers.values())])
+            usage = await read_workloads(self._prometheus, slo.metadata.namespace, slo.metadata.name, lookback, now)
         except SignalError as error:
             self._outage.note(error, now)
             # Without usage the targets still serve; only groups and savings are unknown.
