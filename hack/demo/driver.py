@@ -52,8 +52,8 @@ def _measure(environment: Environment, processes: Processes, minutes: float, obs
     progress("starting Flyball's operator and agent")
     environment.start_flyball()
     shop.apply_objective(environment.kubectl)
-    shop.wait_serving(environment.gateway)
-    load = Load(processes, output, progress)
+    shop.wait_serving(environment.get)
+    load = Load(processes, output, environment.k6())
     seconds = round(60 * (minutes + observe_minutes))
     load.start(environment.gateway, trace.plan(trace.read(), WARM_UP_SECONDS, seconds + SPARE_SECONDS))
     with live.Display() as display:

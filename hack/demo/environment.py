@@ -24,6 +24,9 @@ class Environment(Protocol):
     def deploy_shop(self) -> None:
         """Build the shop's image, deploy it, and wait until it serves."""
 
+    def k6(self) -> list[str]:
+        """The load generator's command; it reaches `gateway`, and it finds the shop's and the output folder where they lie on this machine."""
+
     def start_flyball(self) -> None:
         """Start operator and agent."""
 

@@ -1,11 +1,12 @@
 """The demo on kind, where a docker engine answers: Flyball from its image and chart, Prometheus as a pod.
 
-Untested: no machine of the project has had a docker engine so far (docs/designs/0005-demo.md). The load generator runs on this machine and reaches
-the gateway through `kubectl port-forward`.
+Untested against a real kind: no machine of the project has had a docker engine so far (docs/designs/0005-demo.md). The load generator runs as a
+container beside the nodes, so that neither Go nor a route into docker's network is needed.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -19,7 +20,8 @@ from hack.demo.errors import DemoError
 from hack.demo.processes import Processes
 
 IMAGE = "flyball:dev"
-GATEWAY_PORT, PROMETHEUS_PORT = 18080, 19090
+K6_IMAGE = "grafana/k6:1.8.1"
+NODE_PORT, PROMETHEUS_PORT = 30080, 19090
 NEEDED = ("docker", "kind", "kubectl", "helm")
 
 
@@ -29,11 +31,12 @@ class Kind:
     def __init__(self, processes: Processes, folder: Path, name: str, progress: Progress) -> None:
         self._name = f"flyball-{name}"
         self._processes = processes
+        self._folder = folder
         self._progress = progress
         self._kubeconfig = folder / "kind.kubeconfig"
         self._up = False
         self.prometheus_url = f"http://127.0.0.1:{PROMETHEUS_PORT}"
-        self.gateway = f"127.0.0.1:{GATEWAY_PORT}"
+        self.gateway = f"{self._name}-worker:{NODE_PORT}"
 
     def up(self) -> None:
         if missing := [command for command in NEEDED if not shutil.which(command)]:
@@ -45,12 +48,19 @@ class Kind:
         )
         self.kubectl("apply", "-f", str(Path(__file__).with_name("kind-prometheus.yaml")))
         self.kubectl("rollout", "status", "deployment/prometheus", "-n", "monitoring", "--timeout=180s")
-        self._forward("forward-prometheus", "monitoring", "prometheus", PROMETHEUS_PORT, 9090)
+        self._forward_prometheus()
 
     def deploy_shop(self) -> None:
         self._image(shop.IMAGE.removeprefix("docker.io/"), shop.FOLDER)
         shop.deploy(self.kubectl)
-        self._forward("forward-gateway", shop.NAMESPACE, "gateway", GATEWAY_PORT, 8080)
+        ports = {"spec": {"type": "NodePort", "ports": [{"name": "http", "port": 8080, "nodePort": NODE_PORT}]}}
+        self.kubectl("patch", "service", "gateway", "-n", shop.NAMESPACE, "-p", json.dumps(ports))
+
+    def k6(self) -> list[str]:
+        same_place = [word for folder, mode in ((self._folder, "rw"), (shop.FOLDER, "ro")) for word in ("--volume", f"{folder}:{folder}:{mode}")]
+        # "kind" is the network that kind puts its nodes on; the container writes its records as the person who runs the demo.
+        options = ["--rm", "--network", "kind", "--user", f"{os.getuid()}:{os.getgid()}", "--env", "K6_CSV_TIME_FORMAT", *same_place]
+        return ["docker", "run", *options, K6_IMAGE]
 
     def start_flyball(self) -> None:
         self._image(IMAGE, REPOSITORY)
@@ -70,7 +80,7 @@ class Kind:
         return self._run("kubectl", "--kubeconfig", str(self._kubeconfig), *arguments)
 
     def check(self) -> None:
-        self._processes.check("forward-prometheus", "forward-gateway")
+        self._processes.check("forward-prometheus")
 
     def usage(self) -> str:
         return f"kubectl --kubeconfig {self._kubeconfig} get pods -n shop\n  kind delete cluster --name {self._name}   removes it"
@@ -91,12 +101,12 @@ class Kind:
         self._run("docker", "build", "-t", tag, str(folder))
         self._run("kind", "load", "docker-image", tag, "--name", self._name)
 
-    def _forward(self, name: str, namespace: str, service: str, port: int, target: int) -> None:
-        command = ["kubectl", "--kubeconfig", str(self._kubeconfig), "port-forward", "-n", namespace, f"service/{service}", f"{port}:{target}"]
-        self._processes.start(name, command)
-        log = self._processes.logs / f"{name}.log"
-        if not poll(lambda: f"127.0.0.1:{port}" in log.read_text(), 30):
-            raise DemoError(f"kubectl port-forward to {service} did not come up; its log ends with:\n{self._processes.tail(name)}")
+    def _forward_prometheus(self) -> None:
+        name = "forward-prometheus"
+        place = ["-n", "monitoring", "service/prometheus", f"{PROMETHEUS_PORT}:9090"]
+        self._processes.start(name, ["kubectl", "--kubeconfig", str(self._kubeconfig), "port-forward", *place])
+        if not poll(lambda: f"127.0.0.1:{PROMETHEUS_PORT}" in self._processes.tail(name), 30):
+            raise DemoError(f"kubectl port-forward to Prometheus did not come up; its log ends with:\n{self._processes.tail(name)}")
 
     def _run(self, *command: str) -> str:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=os.environ)

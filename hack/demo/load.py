@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
-from hack.cluster import tools
 from hack.cluster.layout import REPOSITORY
 from hack.demo.processes import Processes
 from hack.demo.records import Records
@@ -20,10 +19,11 @@ DRAIN_SECONDS = 20.0
 class Load:
     """k6 under way. `records` holds what became of each request."""
 
-    def __init__(self, processes: Processes, folder: Path, progress: Callable[[str], None]) -> None:
+    def __init__(self, processes: Processes, folder: Path, k6: Sequence[str]) -> None:
+        """`k6` is the command of the environment; it finds `folder` and the script at the places that they have on this machine."""
         self._processes = processes
         self._folder = folder
-        self._binary = tools.path("k6", progress)
+        self._k6 = k6
         self._csv = folder / "requests.csv"
         self.records = Records(self._csv)
 
@@ -35,7 +35,7 @@ class Load:
         options = ["--no-usage-report", "--address", "", "--quiet", "--out", f"csv={self._csv}"]
         variables = ["--env", f"GATEWAY={gateway}", "--env", f"STAGES={stages}"]
         # Microseconds, because starts are told from ends and durations.
-        self._processes.start(NAME, [str(self._binary), "run", *options, *variables, str(SCRIPT)], {"K6_CSV_TIME_FORMAT": "unix_micro"})
+        self._processes.start(NAME, [*self._k6, "run", *options, *variables, str(SCRIPT)], {"K6_CSV_TIME_FORMAT": "unix_micro"})
 
     def check(self) -> None:
         """Raise DemoError when k6 has ended before its time."""

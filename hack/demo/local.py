@@ -54,6 +54,9 @@ class Local:
         address = self.kubectl("get", "service", "gateway", "-n", shop.NAMESPACE, "-o", "jsonpath={.spec.clusterIP}:{.spec.ports[0].port}")
         self.gateway = address.strip()
 
+    def k6(self) -> list[str]:
+        return [str(tools.path("k6", self._progress))]
+
     def start_flyball(self) -> None:
         cluster = self._cluster
         token = self._folder / "agent.token"

@@ -55,7 +55,7 @@ def main() -> int:
     peak = trace.per_ten_seconds(max(trace.read()))
     with tempfile.TemporaryDirectory() as folder, Processes(Path(folder)) as processes:
         start(processes, binary, ports)
-        load = Load(processes, Path(folder), say)
+        load = Load(processes, Path(folder), [str(tools.path("k6", say))])
         load.start(f"127.0.0.1:{FIRST_PORT}", {"start": peak, "stages": [{"target": peak, "duration": f"{SECONDS + 10}s"}]})
         say(f"{peak / 10:.1f} requests a second for {SECONDS} s")
         time.sleep(5)  # until the spread of arrivals is full

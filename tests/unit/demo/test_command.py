@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,18 @@ def test_where_docker_answers_and_kind_is_missing_one_sentence_says_so(docker_en
     assert done.returncode == 1
     assert "error: A docker engine answers, so the demo runs on kind; it needs kind, kubectl, helm on the PATH." in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_kind_cluster_that_was_begun_is_deleted_when_something_fails(docker_engine: Path, tmp_path: Path) -> None:
+    for name, then in (("kind", "exit 0"), ("helm", "exit 0"), ("kubectl", 'echo "no such host" >&2; exit 1')):
+        program = docker_engine / name
+        program.write_text(f'#!/bin/sh\necho "{name} $1 $2" >> {tmp_path}/called\n{then}\n')
+        program.chmod(0o755)
+    done = demo("--output", str(tmp_path / "out"), PATH=f"{docker_engine}:/bin:/usr/bin")
+    assert done.returncode == 1
+    assert re.search(r"error: `kubectl .* apply -f .*` failed: no such host", done.stderr)
+    called = (tmp_path / "called").read_text().splitlines()
+    assert [line for line in called if line.startswith("kind")] == ["kind create cluster", "kind export logs", "kind delete cluster"]
 
 
 def test_an_old_result_does_not_pass_for_that_of_a_run_that_failed(docker_engine: Path, tmp_path: Path) -> None:
