@@ -110,6 +110,7 @@ def test_who_only_looks_on_learns_nothing_that_acting_would_begin_with(scene: Sc
     scene.look()
     assert scene.plan["action"] == "Control"
     assert scene.target == 0
+    assert json.loads(scene.status["checkpoint"])["pressure"] == 0
     assert "ModeChanged" in scene.reasons()
 
 
@@ -224,6 +225,25 @@ def test_a_prometheus_that_is_away_is_asked_once_in_ten_seconds_by_all_objects_t
         scene.slo(f"shop-{number}")
         scene.look(f"shop-{number}")
     assert asked == ["PrometheusUnreachable"]
+
+
+def test_a_prometheus_that_is_away_is_asked_again_every_ten_seconds_however_many_wait_for_it(scene: Scene) -> None:
+    asked = []
+    scene.prometheus.on_query = lambda seconds, outcome: asked.append(outcome)
+    scene.prometheus.away = True
+    for _ in range(30):
+        scene.now += 2
+        scene.look()
+    assert 5 <= len(asked) <= 7
+
+
+def test_when_the_last_pod_goes_the_plan_goes(scene: Scene) -> None:
+    scene.look()
+    for workload, number in (("cart", 1), ("cart", 2), ("pay", 1)):
+        scene.pod(workload, number, gone=True)
+    scene.look()
+    assert scene.plan is None
+    assert scene.condition("Ready") == ("False", "NoPods")
 
 
 def test_no_requests_are_no_reason_to_move(scene: Scene) -> None:

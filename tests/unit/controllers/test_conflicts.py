@@ -87,7 +87,7 @@ def test_an_hpa_on_utilisation_keeps_a_floor(what: str, autoscaler: dict[str, An
 
 
 def test_during_a_rollout_the_largest_request_counts() -> None:
-    pods = [pod("cart", 1, containers=(container(request=100),)), pod("cart", 2, containers=(container(request=300),))]
+    pods = [pod("cart", 1, containers=(container(request=300),)), pod("cart", 2, containers=(container(request=100),))]
     assert verdict(horizontal(hpa(50)), pods=pods).floors == {"main": 180}
 
 

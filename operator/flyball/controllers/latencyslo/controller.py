@@ -99,8 +99,6 @@ class Controller:
         its, before = Metadata.parse(body["metadata"]), _status(body)
         memory = self._memory.get(key)
         if memory is None or memory.uid != its.uid:
-            if memory:
-                self._metrics.drop(*key)
             memory = self._memory[key] = self._restore(its, before)
         try:
             slo = LatencySLO.parse(body)
