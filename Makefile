@@ -77,4 +77,5 @@ constraints: ## Renew constraints.txt with today's versions of all dependencies
 
 .PHONY: clean
 clean: ## Remove what was built or cached in this folder, the virtual environment included
+	@if [ -d build/cluster ] && [ -x $(PY) ]; then $(PY) -m hack.cluster down --all; fi
 	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*

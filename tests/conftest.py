@@ -71,7 +71,7 @@ def _cluster(tier: str, flavour: Flavour) -> Iterator[Cluster]:
             pytest.fail(f"the tier {tier} is required and cannot run here: {reason}", pytrace=False)
         _not_run[tier] = reason
         pytest.skip(reason)
-    with Cluster.start(f"test-{tier}-{os.getpid()}", flavour) as cluster:
+    with Cluster.start(f"test-{tier}-{os.getpid()}", flavour, owned=True) as cluster:
         yield cluster
 
 

@@ -7,8 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from hack.cluster import Cluster, ClusterError, Flavour, layout, tools
-from hack.cluster.cluster import remove
+from hack.cluster import Cluster, ClusterError, Flavour, layout, leftovers, tools
 
 
 def main() -> int:
@@ -40,12 +39,9 @@ def _run(arguments: argparse.Namespace) -> int:
         case "up":
             _up(arguments.name, arguments.flavour)
         case "down":
-            for name in _names() if arguments.all else [arguments.name]:
-                remove(name)
-                print(f"cluster {name}: gone")
-            _unlink_shortcuts()
+            _down(leftovers.names() if arguments.all else [arguments.name])
         case "status":
-            for name in _names():
+            for name in leftovers.names():
                 found = Cluster.find(name)
                 print(f"{name}\t{'running, ' + found.flavour.value if found else 'stopped; its logs or leftovers remain'}")
         case "tools":
@@ -68,9 +64,12 @@ def _up(name: str, flavour: Flavour) -> None:
     print("  make cluster-down                       removes every trace of it")
 
 
-def _names() -> list[str]:
-    folder = layout.REPOSITORY / "build" / "cluster"
-    return sorted(file.parent.name for file in folder.glob("*/layout.json"))
+def _down(names: list[str]) -> None:
+    with leftovers.one_at_a_time():
+        for name in names:
+            print(f"cluster {name}: {'removed' if leftovers.remove(name) else 'was not there'}")
+        leftovers.clear(print)
+    _unlink_shortcuts()
 
 
 def _unlink_shortcuts() -> None:

@@ -2,85 +2,24 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import shutil
-import signal
 import ssl
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from hack.cluster import components, images, monitoring, pki, preflight, tools
+from hack.cluster import components, images, leftovers, monitoring, pki, preflight, tools
 from hack.cluster import layout as layouts
+from hack.cluster.component import READY_SECONDS, Component
 from hack.cluster.errors import ClusterError
 from hack.cluster.layout import Flavour, Layout
 from hack.cluster.monitoring import Prometheus
-from hack.cluster.process import Process, poll
-from hack.cluster.sandbox import Sandbox, tail
-
-READY_SECONDS = 120.0
-"""How long a component may take to come up: 30 times what it takes on an idle machine."""
-
-
-class Component:
-    """One program of the cluster, to be killed, frozen and started again by tests of faults."""
-
-    def __init__(self, layout: Layout, sandbox: Sandbox, name: str, command: Callable[[], list[str]]) -> None:
-        self.name = name
-        self._file = layout.home / "pids" / name
-        self._log = layout.logs / f"{name}.log"
-        self._sandbox = sandbox
-        self._command = command
-
-    @property
-    def process(self) -> Process | None:
-        """The running program, None when it does not run."""
-        return Process.load(self._file)
-
-    def start(self) -> None:
-        if not self.process:
-            self._sandbox.spawn(self.name, self._command())
-
-    def stop(self) -> None:
-        """SIGTERM, and SIGKILL after 10 s."""
-        if process := self.process:
-            process.end(grace_seconds=10)
-
-    def kill(self) -> None:
-        if process := self.process:
-            process.signal(signal.SIGKILL)
-            poll(lambda: not process.alive(), 10)
-
-    def freeze(self) -> None:
-        """SIGSTOP: it holds its connections and answers nothing."""
-        if process := self.process:
-            process.signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        if process := self.process:
-            process.signal(signal.SIGCONT)
-
-    def wait(self, ready: Callable[[], object], seconds: float = READY_SECONDS) -> None:
-        """Wait until `ready`. Raises ClusterError with the end of the log when it ends or does not come up."""
-        last: list[str] = []
-
-        def done() -> bool:
-            if self.process is None:
-                raise ClusterError(f"{self.name} ended while starting; its log ends with:\n{tail(self._log)}")
-            try:
-                return bool(ready())
-            except (OSError, ClusterError) as error:
-                last[:] = [str(error)]
-                return False
-
-        if not poll(done, seconds):
-            raise ClusterError(f"{self.name} was not ready within {seconds:.0f} s ({' '.join(last)}); its log ends with:\n{tail(self._log)}")
+from hack.cluster.process import unproxied
+from hack.cluster.sandbox import Sandbox
 
 
 class Cluster:
@@ -104,21 +43,26 @@ class Cluster:
         self.logs = layout.logs
 
     @classmethod
-    def start(cls, name: str = "local", flavour: Flavour = Flavour.NODE, progress: Callable[[str], None] | None = None) -> Cluster:
+    def start(
+        cls, name: str = "local", flavour: Flavour = Flavour.NODE, progress: Callable[[str], None] | None = None, *, owned: bool = False
+    ) -> Cluster:
         """Start a cluster; one of the same name that a crash left behind is cleared away first.
 
-        Raises ClusterError with a sentence when the machine cannot, a cluster of that name runs, or a component does not come up (logs stay below
-        build/cluster/NAME/logs).
+        An `owned` one is cleared away by the next start or `cluster-down` once the process that started it has died; any other stays until it is
+        stopped by name. Raises ClusterError with a sentence when the machine cannot, a cluster of that name runs, or a component does not come up
+        (logs stay below build/cluster/NAME/logs).
         """
         say = progress or _to_stderr
         preflight.prepare(flavour, say)
         tools.path("kit", say)
-        if old := cls.find(name):
-            raise ClusterError(f"A cluster called {old.name} is running; `make cluster-down` stops it.")
-        with _ranges():
-            remove(name)
+        with leftovers.one_at_a_time():
+            leftovers.clear(say)
+            if cls.find(name):
+                raise ClusterError(f"A cluster called {name} is running; `python -m hack.cluster down --name {name}` stops it.")
+            leftovers.remove(name)
             layout = layouts.choose(name, flavour)
             layout.save()
+            leftovers.sign(layout, owned)
             cluster = cls(layout, say)
             try:
                 cluster._sandbox.start()
@@ -148,13 +92,7 @@ class Cluster:
 
     def stop(self, keep_logs: bool = False) -> None:
         """End the cluster and remove every trace of it but, if wished, its logs."""
-        self._sandbox.stop()
-        for entry in self._layout.home.iterdir() if self._layout.home.exists() else ():
-            if keep_logs and entry == self._layout.logs:
-                continue
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        if not keep_logs:
-            shutil.rmtree(self._layout.home, ignore_errors=True)
+        leftovers.dismantle(self._layout, keep_logs)
 
     def component(self, name: str) -> Component:
         """`etcd`, `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `containerd`, `kubelet`, `kube-proxy` or `prometheus`."""
@@ -182,6 +120,7 @@ class Cluster:
             text=True,
             timeout=timeout,
             check=False,
+            env=unproxied(),
             **source,
         )
         if check and done.returncode:
@@ -215,7 +154,8 @@ class Cluster:
         """A raw GET of the API as the administrator."""
         context = ssl.create_default_context(cafile=str(self.ca_file))
         context.load_cert_chain(self._layout.pki / "admin.crt", self._layout.pki / "admin.key")
-        with urllib.request.urlopen(f"{self.api_url}{path}", context=context, timeout=5) as answer:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        with opener.open(f"{self.api_url}{path}", timeout=5) as answer:
             body: bytes = answer.read()
             return body
 
@@ -268,25 +208,6 @@ class Cluster:
             return conditions.get("Ready") == "True" and not node["spec"].get("taints")
 
         self.component("kubelet").wait(ready)
-
-
-def remove(name: str) -> None:
-    """Remove whatever a cluster of that name left on the machine."""
-    if layout := layouts.load(name):
-        Cluster(layout, _to_stderr).stop()
-
-
-class _ranges:
-    """One cluster at a time chooses its address range."""
-
-    def __enter__(self) -> None:
-        file = tools.cache() / "ranges.lock"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._handle = file.open("w")
-        fcntl.flock(self._handle, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        self._handle.close()
 
 
 def _to_stderr(line: str) -> None:

@@ -1,7 +1,8 @@
 """PID 1 of a cluster: makes the mounts and the network of its namespaces, then reaps whatever is orphaned.
 
-Run as `python -S inside.py SPEC` by `sandbox`, in fresh mount, network, PID, IPC and UTS namespaces; it imports the standard library alone, and so
-holds about 10 MB. When it dies, the kernel ends every process of the cluster.
+Run as `python -S inside.py SPEC INDEX` by `sandbox`, in fresh mount, network, PID, IPC and UTS namespaces; the index is for those who look for
+clusters by their command lines. It imports the standard library alone, and so holds about 10 MB. When it dies, the kernel ends every process of the
+cluster.
 """
 
 from __future__ import annotations

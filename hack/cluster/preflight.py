@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from hack.cluster import cgroups
+from hack.cluster import cgroups, images, tools
 from hack.cluster.errors import ClusterError
 from hack.cluster.layout import Flavour
 
@@ -17,10 +18,12 @@ NODE = {
     "containerd": "containerd",
     "runc": "runc",
     "iptables": "iptables",
-    "busybox": "busybox-static",
     "/usr/lib/cni/ptp": "containernetworking-plugins",
 }
 """Command or file -> Debian package."""
+
+_INSTALL = ["apt-get", "install", "-q", "-y", "--no-install-recommends", "--no-remove"]
+"""What would displace a package of this machine (busybox-static displaces busybox) is left for its owner to decide."""
 
 
 def why_not(flavour: Flavour) -> str | None:
@@ -37,7 +40,7 @@ def why_not(flavour: Flavour) -> str | None:
     missing = _missing(flavour)
     if missing and not shutil.which("apt-get"):
         return f"A local cluster needs {', '.join(sorted(missing))}, and this machine has no apt-get to install them."
-    return None
+    return tools.why_not("kit")
 
 
 def prepare(flavour: Flavour, progress: Callable[[str], None]) -> None:
@@ -52,7 +55,7 @@ def prepare(flavour: Flavour, progress: Callable[[str], None]) -> None:
 def install(packages: set[str]) -> None:
     """Install Debian packages. Raises ClusterError with apt's last lines."""
     quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-q", "-y", "--no-install-recommends", *sorted(packages)]):
+    for command in (["apt-get", "update", "-q"], _INSTALL + sorted(packages)):
         done = subprocess.run(command, env=quiet, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
             end = "\n".join(done.stdout.splitlines()[-8:])
@@ -61,4 +64,5 @@ def install(packages: set[str]) -> None:
 
 def _missing(flavour: Flavour) -> set[str]:
     needed = COMMON | (NODE if flavour is Flavour.NODE else {})
-    return {package for command, package in needed.items() if not shutil.which(command)}
+    missing = {package for command, package in needed.items() if not shutil.which(command)}
+    return missing | ({"busybox-static"} if flavour is Flavour.NODE and not images.static(Path("/bin/busybox")) else set())

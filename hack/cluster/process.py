@@ -58,13 +58,20 @@ class Process:
                 return
         raise ClusterError(f"Process {self.pid} does not end, not even by SIGKILL.")
 
-    def child(self) -> Process | None:
-        """Its only child, once it has one."""
+    def children(self) -> list[Process]:
         try:
-            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+            pids = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         except OSError:
-            return None
-        return Process.of(int(children[0])) if children else None
+            return []
+        return [child for pid in pids if (child := Process.of(int(pid)))]
+
+    def pid_inside(self) -> str:
+        """Its PID as its own PID namespace counts, empty when it has ended."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return ""
+        return next(line.split()[-1] for line in status.splitlines() if line.startswith("NSpid:"))
 
 
 def poll(condition: Callable[[], object], seconds: float, step: float = 0.05) -> bool:
@@ -76,6 +83,11 @@ def poll(condition: Callable[[], object], seconds: float, step: float = 0.05) ->
         if time.monotonic() > end:
             return False
         time.sleep(step)
+
+
+def unproxied() -> dict[str, str]:
+    """This process's environment without proxies: a cluster's addresses are known to this machine alone."""
+    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 
 
 def _stat(pid: int) -> list[str] | None:

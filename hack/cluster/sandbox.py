@@ -7,7 +7,6 @@ Mounts, network, PIDs, IPC and host name are the cluster's own; a veth pair join
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,8 +15,8 @@ from pathlib import Path
 
 from hack.cluster import cgroups
 from hack.cluster.errors import ClusterError
-from hack.cluster.layout import Layout
-from hack.cluster.process import Process, poll
+from hack.cluster.layout import Flavour, Layout
+from hack.cluster.process import Process, poll, unproxied
 
 INSIDE = "node0"
 """The cluster's end of the veth pair."""
@@ -79,48 +78,41 @@ class Sandbox:
             "--ipc",
             "--uts",
         )
-        command = ["unshare", *namespaces, sys.executable, "-S", str(Path(__file__).with_name("inside.py")), str(spec)]
+        command = ["unshare", *namespaces, sys.executable, "-S", str(Path(__file__).with_name("inside.py")), str(spec), str(layout.index)]
         log = layout.logs / "inside.log"
         with log.open("ab") as output:
             unshare = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/")
         _started.append(unshare)
         process = Process.of(unshare.pid)
-        if process is None or not poll(lambda: unshare.poll() is not None or process.child(), 10):
+        if process:
+            process.save(self._pid_file)
+        if process is None or not poll(lambda: unshare.poll() is not None or process.children(), 10):
             raise ClusterError("`unshare` made no namespaces within 10 s.")
-        process.save(self._pid_file)
         if unshare.poll() is not None:
             raise ClusterError(f"This machine gave no namespaces of our own: {log.read_text().strip()}")
-        self._join(process)
+        self._join()
         if not poll(lambda: ready.exists() or unshare.poll() is not None, 15) or not ready.exists():
             raise ClusterError(f"The cluster's namespaces could not be set up: {log.read_text().strip()}")
 
     def alive(self) -> bool:
         return Process.load(self._pid_file) is not None
 
-    def spawn(self, name: str, command: Sequence[str], environment: dict[str, str] | None = None) -> Process:
-        """Start a long-running program inside; its output goes to logs/NAME.log. Returns the program itself, not its wrapper."""
-        log = self._layout.logs / f"{name}.log"
+    def spawn(self, name: str, command: Sequence[str]) -> Process:
+        """Start a long-running program inside, as a child of PID 1; its output goes to logs/NAME.log."""
+        log, noted = self._layout.logs / f"{name}.log", self._layout.home / "pids" / f"{name}.inside"
+        noted.unlink(missing_ok=True)
+        # Not left as a child of nsenter: that one stops itself when its child is stopped, and then never reaps it.
+        orphan = ["setsid", "--fork", "sh", "-c", 'echo $$ >"$0" && exec "$@"', str(noted), *command]
         with log.open("ab") as output:
-            wrapper = subprocess.Popen(
-                self._enter(command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                env=dict(os.environ, **(environment or {})),
+            subprocess.run(
+                self._enter(orphan), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=unproxied(), cwd="/", timeout=30, check=False
             )
-        _started.append(wrapper)
-        entered = Process.of(wrapper.pid)
-        program: Process | None = None
-
-        def found() -> bool:
-            nonlocal program
-            program = entered.child() if entered else None
-            return program is not None or wrapper.poll() is not None
-
-        poll(found, 10, step=0.005)
-        if program is None:
+        if not poll(lambda: noted.exists() and noted.read_text().endswith("\n"), 10, step=0.005):
             raise ClusterError(f"{name} did not start; its log: {tail(log)}")
+        inside = noted.read_text().strip()
+        program = next((child for child in self._init().children() if child.pid_inside() == inside), None)
+        if program is None:
+            raise ClusterError(f"{name} ended while starting; its log ends with:\n{tail(log)}")
         program.save(self._layout.home / "pids" / name)
         return program
 
@@ -134,27 +126,30 @@ class Sandbox:
     def stop(self) -> None:
         """End everything inside and remove what the machine saw of it. Safe to repeat, and after a crash at any point of `start`."""
         if unshare := Process.load(self._pid_file):
-            init = unshare.child()
+            inits = unshare.children()
             unshare.signal(signal.SIGKILL)  # takes PID 1 along (--kill-child), which takes all the rest
-            if init and not poll(lambda: not init.alive(), 20):
-                raise ClusterError(f"PID 1 of the cluster ({init.pid}) does not end.")
+            for init in inits:
+                if not poll(lambda init=init: not init.alive(), 20):  # type: ignore[misc]
+                    raise ClusterError(f"PID 1 of the cluster {self._layout.name} (process {init.pid}) does not end.")
         _ip("link", "delete", self._layout.interface, check=False)  # usually gone with the network namespace
         cgroups.remove(self._layout.cgroup)
         self._unmount_points()
 
     def _enter(self, command: Sequence[str]) -> list[str]:
-        unshare = Process.load(self._pid_file)
-        init = unshare.child() if unshare else None
-        if init is None:
-            raise ClusterError(f"The cluster {self._layout.name} does not run.")
-        return ["nsenter", "--target", str(init.pid), "--mount", "--net", "--pid", "--ipc", "--uts", "--wdns=/", "--", *command]
+        return ["nsenter", "--target", str(self._init().pid), "--mount", "--net", "--pid", "--ipc", "--uts", "--wdns=/", "--", *command]
 
-    def _join(self, unshare: Process) -> None:
+    def _init(self) -> Process:
+        """PID 1 of the cluster."""
+        unshare = Process.load(self._pid_file)
+        children = unshare.children() if unshare else []
+        if not children:
+            raise ClusterError(f"The cluster {self._layout.name} does not run.")
+        return children[0]
+
+    def _join(self) -> None:
         """Lay the veth pair and the routes from the machine to pods and Services."""
-        layout, init = self._layout, unshare.child()
-        if init is None:
-            raise ClusterError(f"The cluster's PID 1 ended at once: {tail(layout.logs / 'inside.log')}")
-        _ip("link", "add", layout.interface, "type", "veth", "peer", "name", INSIDE, "netns", str(init.pid))
+        layout = self._layout
+        _ip("link", "add", layout.interface, "type", "veth", "peer", "name", INSIDE, "netns", str(self._init().pid))
         _ip("address", "add", f"{layout.host_ip}/24", "dev", layout.interface)
         _ip("link", "set", layout.interface, "up")
         for net in (layout.pod_net, layout.service_net):
@@ -186,6 +181,25 @@ class Sandbox:
                 Path(folder).rmdir()
             except OSError:
                 continue  # another cluster mounts over it, or something else has moved in: theirs now
+
+
+def strays() -> list[tuple[Process, Layout]]:
+    """Clusters whose folder is gone, with their `unshare` processes: nothing else on the machine knows of them."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
+            if command[0] != "unshare" or not command[-3].endswith("/hack/cluster/inside.py"):
+                continue
+            process = Process.of(int(entry.name))
+            # As the cluster itself sees it: a container's folders are not to be found under the machine's names.
+            gone = not Path(f"{entry}/root{command[-2]}").exists()
+        except (OSError, IndexError):
+            continue  # it has ended meanwhile, or is something else
+        if process and gone:
+            home = Path(command[-2]).parent
+            found.append((process, Layout(home.name, Flavour.NODE, int(command[-1]), home)))
+    return found
 
 
 def tail(log: Path, lines: int = 12) -> str:

@@ -111,14 +111,27 @@ def cache() -> Path:
 
 def path(name: str, progress: Progress | None = None) -> Path:
     """The program, compiled first if the cache has none. Raises ClusterError with a sentence when it cannot be."""
-    tool = TOOLS[name]
-    binary = cache() / "bin" / f"{name}-{tool.digest()}" / name
+    tool, binary = TOOLS[name], _place(name)
     if binary.exists():
         return binary
     with _lock(name, progress or _to_stderr):
         if not binary.exists():
             _build(tool, binary, progress or _to_stderr)
     return binary
+
+
+def why_not(name: str) -> str | None:
+    """One sentence that says why the program can be neither found nor compiled, or None."""
+    try:
+        if not _place(name).exists():
+            _go()
+    except ClusterError as error:
+        return str(error)
+    return None
+
+
+def _place(name: str) -> Path:
+    return cache() / "bin" / f"{name}-{TOOLS[name].digest()}" / name
 
 
 @contextmanager
