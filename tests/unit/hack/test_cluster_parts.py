@@ -14,10 +14,10 @@ import pytest
 import yaml
 from cryptography import x509
 
-from hack.cluster import components, images, layout, monitoring, pki, preflight, tools
+from hack.cluster import cgroups, components, images, layout, monitoring, pki, preflight, tools
 from hack.cluster.errors import ClusterError
 from hack.cluster.layout import Flavour, Layout
-from hack.cluster.process import Process, poll
+from hack.cluster.process import Process, poll, unproxied
 
 
 @pytest.fixture
@@ -131,13 +131,16 @@ def test_no_component_listens_where_the_machine_could_be_reached(its: Layout) ->
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="says why it cannot run, which is another sentence without root")
-def test_a_machine_that_cannot_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight.os, "geteuid", lambda: 1000)
+def test_a_machine_that_cannot_is_told_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert "needs root" in (preflight.why_not(Flavour.API) or "")
     monkeypatch.undo()
-    monkeypatch.setattr(preflight.sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "darwin")
     assert "needs Linux" in (preflight.why_not(Flavour.API) or "")
     monkeypatch.undo()
+    monkeypatch.setattr(tools, "GO", (9, 99))
+    monkeypatch.setenv("FLYBALL_CACHE", str(tmp_path))
+    assert "Go 9.99 or newer" in (preflight.why_not(Flavour.API) or "")
     monkeypatch.setenv("PATH", "")
     assert "no apt-get" in (preflight.why_not(Flavour.NODE) or "")
 
@@ -153,6 +156,48 @@ def test_a_process_is_found_again_and_no_other(tmp_path: Path) -> None:
     process.end(grace_seconds=5)
     assert not process.alive()
     child.wait()
+
+
+def test_a_program_that_needs_shared_libraries_is_known_as_such(tmp_path: Path) -> None:
+    assert not images.static(Path("/bin/ls"))
+    assert not images.static(tmp_path / "none")
+    (tmp_path / "static").write_bytes(b"\x7fELF")
+    assert images.static(tmp_path / "static")
+
+
+def test_a_clusters_programs_know_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://192.0.2.1:3128")
+    monkeypatch.setenv("http_proxy", "http://192.0.2.1:3128")
+    monkeypatch.setenv("KEPT", "1")
+    environment = unproxied()
+    assert environment["KEPT"] == "1"
+    assert not {"HTTPS_PROXY", "http_proxy"} & environment.keys()
+
+
+def v1_hierarchy(mount: Path, name: str) -> Path:
+    """A folder that looks like the root of a cgroup v1 hierarchy."""
+    folder = mount / name
+    folder.mkdir()
+    (folder / "cgroup.procs").touch()
+    return folder
+
+
+def test_a_machine_without_cpu_controller_is_told_so(tmp_path: Path) -> None:
+    v1_hierarchy(tmp_path, "memory")
+    with pytest.raises(ClusterError, match=r"missing here: cpu, cpuset, pids\."):
+        cgroups.check(tmp_path)
+    (tmp_path / "cgroup.controllers").write_text("cpu cpuset memory pids")
+    cgroups.check(tmp_path)
+    (tmp_path / "cgroup.controllers").write_text("memory pids")
+    with pytest.raises(ClusterError, match=r"missing here: cpu, cpuset\."):
+        cgroups.check(tmp_path)
+
+
+def test_a_kernel_without_quotas_is_named(tmp_path: Path) -> None:
+    for name in cgroups.CONTROLLERS:
+        v1_hierarchy(tmp_path, name)
+    with pytest.raises(ClusterError, match=r"cpu\.cfs_quota_us"):
+        cgroups.check(tmp_path)
 
 
 def test_polling_ends() -> None:
