@@ -48,9 +48,18 @@ async def _apply(kube: Kube, force: bool) -> None:
         try:
             await kube.apply(f"{PATH}/{name}", definition, force=force)
         except Conflict as error:
-            raise click.ClickException(f"{name}: {error} Use --force to take these fields over.") from error
+            if await _changed(kube, name, definition):
+                raise click.ClickException(f"{name}: {error}. Use --force to take these fields over.") from error
+            await kube.apply(f"{PATH}/{name}", definition, force=True)
         await _established(kube, name)
         click.echo(f"{name} is served")
+
+
+async def _changed(kube: Kube, name: str, definition: dict[str, Any]) -> bool:
+    """Whether taking the fields over would change anything: a list counts as in conflict as soon as the API server filled in a default of it."""
+    wanted = await kube.apply(f"{PATH}/{name}", definition, force=True, dry_run=True)
+    there = await kube.get(f"{PATH}/{name}")
+    return bool(wanted["spec"] != there["spec"])
 
 
 async def _established(kube: Kube, name: str) -> None:

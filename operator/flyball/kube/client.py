@@ -119,9 +119,10 @@ class Kube:
                 return found
             query["continue"] = token
 
-    async def apply(self, path: str, body: Mapping[str, Any], *, force: bool = False) -> dict[str, Any]:
-        """Server-side apply as `flyball`. Raises Conflict when another manager owns a field; `force` (people's decision alone) takes it over."""
-        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"} | ({"force": "true"} if force else {})
+    async def apply(self, path: str, body: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> dict[str, Any]:
+        """Server-side apply as `flyball`. Raises Conflict when another manager owns a field, unless `force` takes it over."""
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+        query |= ({"force": "true"} if force else {}) | ({"dryRun": "All"} if dry_run else {})
         return await self._request("PATCH", path, query, body, APPLY)
 
     async def merge(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
