@@ -49,7 +49,7 @@ class App:
         self.health.ready = lambda: None  # a standby is ready: it answers and waits
 
     async def lead(self, stop: asyncio.Event) -> None:
-        """Watch and act until told to stop. Raises RuntimeError when the watches end before."""
+        """Watch and act until told to stop. Raises WatchesEnded when the watches end before."""
         self.metrics.leading.set(1)
         self.health.alive, self.health.ready = self._stuck, self._not_ready
         stopped = asyncio.create_task(stop.wait())

@@ -17,6 +17,7 @@ from flyball.kube.client import Kube
 from flyball.runtime.app import App
 from flyball.runtime.health import serve
 from flyball.runtime.settings import Settings
+from flyball.runtime.watches import WatchesEnded
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,9 @@ async def _serve(app: App, elector: lease.LeaderElector, stop: asyncio.Event) ->
     try:
         leading.result()
         await app.farewell()
+    except WatchesEnded as error:
+        log.error("%s", error)
+        return 1
     finally:
         # The Lease is renewed to the very end: until it is released, nobody else may act.
         kept.cancel()

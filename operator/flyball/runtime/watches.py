@@ -39,6 +39,10 @@ STOP_SECONDS = 5.0
 KINDS = {"latencyslos": (GROUP, VERSION), "throttleplans": (GROUP, VERSION), "pods": ("", "v1")}
 
 
+class WatchesEnded(Exception):
+    """kopf ended though nobody told it to; the message says why."""
+
+
 class Watches:
     """Feeds the controller's caches and asks for looks."""
 
@@ -70,7 +74,7 @@ class Watches:
             self._take[kind](change, body)
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Run kopf until `stop`. Raises RuntimeError when it ends before."""
+        """Run kopf until `stop`. Raises WatchesEnded when it ends before."""
         loop, ended, flag = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
         trouble: list[BaseException] = []
 
@@ -93,7 +97,7 @@ class Watches:
         try:
             await asyncio.wait([stopped, over], return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
-                raise RuntimeError(f"the watches ended: {trouble[0] if trouble else 'kopf stopped by itself'}")
+                raise WatchesEnded(f"the watches ended: {trouble[0] if trouble else 'kopf stopped by itself'}")
         finally:
             flag.set()
             await asyncio.wait([over], timeout=STOP_SECONDS)

@@ -1,0 +1,185 @@
+"""Caches: filled by lists, kept by events, checked against the API server; and which events ask for a look."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from flyball.controllers.latencyslo.controller import Controller
+from flyball.kube.client import Kube, NotFound
+from flyball.kube.pods import PodCache
+from flyball.runtime.queue import WorkQueue
+from flyball.runtime.watches import GRACE_SECONDS, POD_DELAY_SECONDS, Watches
+from tests.operator.objects import slo
+from tests.unit.faketime import clock, run
+
+Body = dict[str, Any]
+SHOP = ("default", "shop")
+SLOS, PLANS, PODS = "/apis/flyball.dev/v1alpha1/latencyslos", "/apis/flyball.dev/v1alpha1/throttleplans", "/api/v1/pods"
+
+
+class Lists:
+    """Answers lists of whole kinds, and objects by name."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, list[Body]] = {SLOS: [], PLANS: [], PODS: []}
+        self.during: Any = lambda: None
+
+    async def items(self, path: str, *, metadata_only: bool = False) -> list[Body]:
+        if path not in self.bodies:
+            raise NotFound(404, "the server could not find the requested resource")
+        return [{"metadata": body["metadata"]} if metadata_only else body for body in self.bodies[path]]
+
+    async def get(self, path: str) -> Body:
+        for kind, bodies in self.bodies.items():
+            for body in bodies:
+                if path.endswith(f"/{kind.rsplit('/', 1)[1]}/{body['metadata']['name']}"):
+                    return body
+        raise NotFound(404, "not found")
+
+
+class Caches:
+    """The part of a controller that watches feed."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], Body] = {}
+        self.plans: dict[tuple[str, str], Body] = {}
+        self.pods = PodCache()
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.lists, self.caches = Lists(), Caches()
+        self.queue: WorkQueue[tuple[str, str]] = WorkQueue(clock)
+        self.watches = Watches(cast(Kube, self.lists), cast(Controller, self.caches), self.queue, clock)
+        self.missed: list[tuple[str, int]] = []
+        self.watches.misses = lambda kind, count: self.missed.append((kind, count))
+
+    def asked(self) -> float | None:
+        """Seconds until the look that was asked for; asks are forgotten."""
+        due = self.queue._due.get(SHOP)
+        self.queue.forget(SHOP)
+        return None if due is None else due - clock()
+
+
+def objective(version: int = 5, generation: int = 1, **more: Any) -> Body:
+    body = slo()
+    body["metadata"] |= {"namespace": "default", "uid": "u", "resourceVersion": str(version), "generation": generation, **more}
+    return body
+
+
+def plan(version: int = 5, target: int = 10) -> Body:
+    return {"metadata": {"namespace": "default", "name": "shop", "resourceVersion": str(version)}, "spec": {"target": target}}
+
+
+def pod(version: int = 5, name: str = "cart-1", phase: str = "Running", **labels: str) -> Body:
+    metadata = {"namespace": "default", "name": name, "uid": name, "labels": {"app": "shop", **labels}, "resourceVersion": str(version)}
+    return {"metadata": metadata, "spec": {"containers": [{"name": "main"}]}, "status": {"phase": phase}}
+
+
+def test_lists_fill_the_caches() -> None:
+    async def main() -> None:
+        scene = Scene()
+        scene.lists.bodies |= {SLOS: [objective()], PLANS: [plan()], PODS: [pod()]}
+        await scene.watches.fill()
+        assert scene.watches.synced
+        assert set(scene.caches.objects) == set(scene.caches.plans) == {SHOP}
+        assert len(list(scene.caches.pods.of("default"))) == 1
+        assert scene.asked() == 0
+
+    run(main())
+
+
+def test_a_missing_kind_is_told_with_the_cure() -> None:
+    async def main() -> None:
+        scene = Scene()
+        del scene.lists.bodies[PLANS]
+        with pytest.raises(NotFound, match=r"does not serve throttleplans: install the CRDs \(flyball crds apply\)"):
+            await scene.watches.fill()
+        assert not scene.watches.synced
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "change", "body", "wait"),
+    [
+        ("a new spec", "latencyslos", "MODIFIED", objective(6, 2), 0),
+        ("our own status", "latencyslos", "MODIFIED", objective(6), None),
+        ("the end of it has begun", "latencyslos", "MODIFIED", objective(6, deletionTimestamp="2026-11-21T06:00:00Z"), 0),
+        ("another under the same name", "latencyslos", "MODIFIED", objective(6, uid="v"), 0),
+        ("it is gone", "latencyslos", "DELETED", objective(6), 0),
+        ("an older state", "latencyslos", "MODIFIED", objective(4, 9), None),
+        ("our own plan", "throttleplans", "MODIFIED", plan(6), None),
+        ("somebody else's edit", "throttleplans", "MODIFIED", plan(6, 20), POD_DELAY_SECONDS),
+        ("the plan is gone", "throttleplans", "DELETED", plan(6), POD_DELAY_SECONDS),
+        ("a pod whose status alone changed", "pods", "MODIFIED", pod(6), None),
+        ("a pod with another label", "pods", "MODIFIED", pod(6, tier="web"), POD_DELAY_SECONDS),
+        ("a pod that ended", "pods", "MODIFIED", pod(6, phase="Succeeded"), POD_DELAY_SECONDS),
+        ("a new pod", "pods", "ADDED", pod(6, "cart-2"), POD_DELAY_SECONDS),
+        ("a pod is gone", "pods", "DELETED", pod(6), POD_DELAY_SECONDS),
+    ],
+)
+def test_what_asks_for_a_look(what: str, kind: str, change: str, body: Body, wait: float | None) -> None:
+    async def main() -> None:
+        scene = Scene()
+        scene.lists.bodies |= {SLOS: [objective()], PLANS: [plan()], PODS: [pod()]}
+        await scene.watches.fill()
+        scene.asked()
+        scene.watches.take(kind, change, body)
+        assert scene.asked() == wait, what
+
+    run(main())
+
+
+def test_what_a_watch_missed_is_mended() -> None:
+    async def main() -> None:
+        scene = Scene()
+        scene.lists.bodies |= {SLOS: [objective()], PLANS: [plan()], PODS: [pod(), pod(name="cart-2")]}
+        await scene.watches.fill()
+        scene.asked()
+        scene.lists.bodies |= {SLOS: [objective(9, 2)], PLANS: [], PODS: [pod(name="cart-2")]}
+        begun = clock()
+        await scene.watches.check()
+        assert clock() - begun == 3 * GRACE_SECONDS
+        assert scene.caches.objects[SHOP]["metadata"]["generation"] == 2
+        assert scene.caches.plans == {}
+        assert [its.name for its in scene.caches.pods.of("default")] == ["cart-2"]
+        assert scene.missed == [("latencyslos", 1), ("throttleplans", 1), ("pods", 1)]
+        assert scene.asked() is not None
+        assert scene.watches.silent() is None, "once is a race"
+
+    run(main())
+
+
+def test_a_watch_that_is_late_has_missed_nothing() -> None:
+
+    async def main() -> None:
+        scene = Scene()
+        scene.lists.bodies[SLOS] = [objective()]
+        await scene.watches.fill()
+        scene.lists.bodies[SLOS] = [objective(9, 2)]
+        checking = asyncio.create_task(scene.watches.check())
+        await asyncio.sleep(GRACE_SECONDS / 2)
+        scene.watches.take("latencyslos", "MODIFIED", objective(9, 2))
+        await checking
+        assert scene.missed == []
+
+    run(main())
+
+
+def test_a_watch_that_misses_twice_running_is_dead() -> None:
+    async def main() -> None:
+        scene = Scene()
+        scene.lists.bodies[PODS] = [pod()]
+        await scene.watches.fill()
+        for version in (6, 7):
+            scene.lists.bodies[PODS] = [pod(version)]
+            await scene.watches.check()
+        assert scene.watches.silent() == "the watch of pods misses changes"
+        await scene.watches.check()
+        assert scene.watches.silent() is None
+
+    run(main())
