@@ -34,7 +34,7 @@ def vpa(mode: str | None) -> dict[str, Any]:
 
 def verdict(*autoscalers: Autoscaler, pods: Any = None, **spec: Any) -> Verdict:
     its, pods = slo(**spec), pods or [pod("cart")]
-    return judge(its, only(its, *pods), [], pods, autoscalers)
+    return judge(its, only(its, *pods), [], autoscalers)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def verdict(*autoscalers: Autoscaler, pods: Any = None, **spec: Any) -> Verdict:
 def test_two_objects_on_one_workload(what: str, mine: str, other: dict[str, Any], conflict: bool) -> None:
     its, pods = slo(created=mine), [pod("cart")]
     rival = slo(**{"name": "rival", **other})
-    found = judge(its, only(its, *pods), [rival, its], pods, [])
+    found = judge(its, only(its, *pods), [rival, its], [])
     assert found.taken is conflict, what
     if found.conflict:
         assert rival.metadata.name in found.conflict[1]

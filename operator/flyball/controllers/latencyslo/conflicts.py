@@ -8,7 +8,7 @@ utilisation is no such master, as long as it still sees demand: the quota keeps 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,9 @@ from flyball.api.conditions import Reason
 from flyball.api.latencyslo import LatencySLO
 from flyball.api.meta import Owner
 from flyball.api.workload import Control
-from flyball.controllers.latencyslo.resolve import Resolved, resolve
+from flyball.controllers.latencyslo.resolve import Resolved, names
 from flyball.kube import paths
 from flyball.kube.client import Kube, NotFound
-from flyball.kube.pods import Pod
 
 HPA_HEADROOM = 1.2
 """Quota over the usage at which an HPA scales out: with less, usage could never reach its target and it would never scale."""
@@ -57,10 +56,10 @@ class Autoscaler:
     """VPA: whether it changes pods."""
 
 
-def judge(slo: LatencySLO, workload: Resolved, others: Iterable[LatencySLO], pods: Sequence[Pod], autoscalers: Iterable[Autoscaler]) -> Verdict:
-    """Who else has a claim on the workload, and what it leaves."""
+def judge(slo: LatencySLO, workload: Resolved, others: Iterable[LatencySLO], autoscalers: Iterable[Autoscaler]) -> Verdict:
+    """Who else has a claim on the workload, and what it leaves. `others` are LatencySLOs of the same namespace."""
     for other in others:
-        if _older(other, slo) and any(workload.owner == its.owner for its in resolve(other.spec.workloads, pods)):
+        if _older(other, slo) and any(names(entry, pod) for entry in other.spec.workloads for pod in workload.pods):
             return Verdict((Reason.OTHER_LATENCY_SLO, f"{workload.name} is steered by the older LatencySLO {other.metadata.name}."))
     for its in autoscalers:
         if its.namespace != slo.metadata.namespace or its.target != workload.owner:

@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +88,7 @@ class Controller:
         self._clock = clock
         self._autoscalers = conflicts.Autoscalers(kube)
         self._outage = Outage()
+        self._parsed: dict[Key, tuple[tuple[Any, Any], LatencySLO | None]] = {}
         self._memory: dict[Key, Memory] = {}
 
     async def look(self, key: Key) -> None:
@@ -139,11 +140,10 @@ class Controller:
     async def _steer(self, key: Key, slo: LatencySLO, memory: Memory) -> None:
         now, mode = self._clock(), slo.spec.mode.capped(self._settings.max_mode)
         self._take_stance(memory, mode.value)
-        pods = list(self.pods.of(slo.metadata.namespace))
-        workloads = resolve(slo.spec.workloads, pods)
+        workloads = resolve(slo.spec.workloads, self.pods.of(slo.metadata.namespace))
         autoscalers = await self._autoscalers.known(time.monotonic())
         others = list(self._others(key))
-        verdicts = {workload.name: conflicts.judge(slo, workload, others, pods, autoscalers) for workload in workloads}
+        verdicts = {workload.name: conflicts.judge(slo, workload, others, autoscalers) for workload in workloads}
         seen = await memory.readers.read(slo, now)
 
         acting = plan.acts(slo, mode)
@@ -199,6 +199,7 @@ class Controller:
             self.plans.pop(key, None)
 
     async def _forget(self, key: Key) -> None:
+        self._parsed.pop(key, None)
         await self._drop_plan(key)
         if self._memory.pop(key, None):
             self._metrics.drop(*key)
@@ -264,13 +265,21 @@ class Controller:
         if saved is not None:
             metrics.saved.labels(*key).set(saved / 100)
 
-    def _others(self, key: Key) -> Any:
-        for (namespace, name), body in self.objects.items():
-            if namespace == key[0] and name != key[1]:
+    def _others(self, key: Key) -> Iterator[LatencySLO]:
+        """The namespace's other objects, their specs parsed once a generation."""
+        for other, body in self.objects.items():
+            if other[0] != key[0] or other == key:
+                continue
+            version = (body["metadata"].get("uid"), body["metadata"].get("generation"))
+            known = self._parsed.get(other)
+            if known is None or known[0] != version:
                 try:
-                    yield LatencySLO.parse(body)
+                    known = (version, LatencySLO.parse({"metadata": body["metadata"], "spec": body["spec"]}))
                 except InvalidObject:
-                    continue  # its own look says so
+                    known = (version, None)  # its own look says so
+                self._parsed[other] = known
+            if known[1]:
+                yield known[1]
 
 
 def _status(body: Mapping[str, Any]) -> LatencySLOStatus:

@@ -35,7 +35,7 @@ def resolve(workloads: Sequence[Workload], pods: Iterable[Pod]) -> list[Resolved
     """The controllers, by name. One that two entries match belongs to the first."""
     found: dict[Owner, tuple[Workload, list[Pod]]] = {}
     for pod in pods:
-        entry = next((workload for workload in workloads if _names(workload, pod)), None)
+        entry = next((workload for workload in workloads if names(workload, pod)), None)
         if entry is not None:
             _, members = found.setdefault(pod.owner, (entry, []))
             members.append(pod)
@@ -45,7 +45,8 @@ def resolve(workloads: Sequence[Workload], pods: Iterable[Pod]) -> list[Resolved
     ]
 
 
-def _names(workload: Workload, pod: Pod) -> bool:
+def names(workload: Workload, pod: Pod) -> bool:
+    """Whether an entry of a LatencySLO means the pod."""
     if workload.target_ref is not None:
         return pod.owner == workload.target_ref.owner
     return workload.selector is not None and workload.selector.matches(pod.labels)
