@@ -60,7 +60,7 @@ class Scene:
         if pods:
             self.controller.pods = pods
         if plan := self.plan:
-            self.controller.plans[KEY] = plan
+            self.controller.plans.take(KEY, plan)
 
     def pod(self, workload: str, number: int = 1, *, cpu: str = "1", request: str = "100m", gone: bool = False, **labels: str) -> None:
         name = f"{workload}-5d9f7-{number}"
@@ -104,9 +104,7 @@ class Scene:
         if written and key in self.controller.objects:
             self.controller.objects[key] = {**self.controller.objects[key], "status": written["status"]}
         plan = self.kube.objects.get(paths.throttleplan(*key))
-        self.controller.plans.pop(key, None)
-        if plan:
-            self.controller.plans[key] = plan["spec"]
+        self.controller.plans.take(key, plan["spec"] if plan else None)
 
     @property
     def plan(self) -> dict[str, Any] | None:

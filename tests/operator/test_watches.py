@@ -8,8 +8,10 @@ from typing import Any, cast
 import pytest
 
 from flyball.controllers.latencyslo.controller import Controller
+from flyball.controllers.latencyslo.plans import Plans
 from flyball.kube.client import Kube, NotFound
 from flyball.kube.pods import PodCache
+from flyball.runtime.metrics import Metrics
 from flyball.runtime.queue import WorkQueue
 from flyball.runtime.watches import GRACE_SECONDS, POD_DELAY_SECONDS, Watches
 from tests.operator.objects import slo
@@ -45,7 +47,7 @@ class Caches:
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], Body] = {}
-        self.plans: dict[tuple[str, str], Body] = {}
+        self.plans = Plans(cast(Kube, None), Metrics())
         self.pods = PodCache()
 
 
@@ -85,7 +87,7 @@ def test_lists_fill_the_caches() -> None:
         scene.lists.bodies |= {SLOS: [objective()], PLANS: [plan()], PODS: [pod()]}
         await scene.watches.fill()
         assert scene.watches.synced
-        assert set(scene.caches.objects) == set(scene.caches.plans) == {SHOP}
+        assert set(scene.caches.objects) == set(scene.caches.plans._specs) == {SHOP}
         assert len(list(scene.caches.pods.of("default"))) == 1
         assert scene.asked() == 0
 
@@ -145,7 +147,7 @@ def test_what_a_watch_missed_is_mended() -> None:
         await scene.watches.check()
         assert clock() - begun == 3 * GRACE_SECONDS
         assert scene.caches.objects[SHOP]["metadata"]["generation"] == 2
-        assert scene.caches.plans == {}
+        assert scene.caches.plans._specs == {}
         assert [its.name for its in scene.caches.pods.of("default")] == ["cart-2"]
         assert scene.missed == [("latencyslos", 1), ("throttleplans", 1), ("pods", 1)]
         assert scene.asked() is not None

@@ -144,14 +144,9 @@ class Watches:
 
     def _throttleplan(self, change: str | None, body: Any) -> None:
         key = _key(body)
-        if change == "DELETED":
-            self._controller.plans.pop(key, None)
-        elif self._controller.plans.get(key) == body["spec"]:
-            return  # what we wrote ourselves
-        else:
-            self._controller.plans[key] = body["spec"]
-        # Somebody else may have edited or deleted it; the look compares. An orphan of a vanished object is dropped by its look as well.
-        self._queue.add(key, POD_DELAY_SECONDS)
+        # What we wrote ourselves is known. Somebody else may have edited or deleted it; the look compares, and drops the orphan of a vanished object.
+        if self._controller.plans.take(key, None if change == "DELETED" else body["spec"]):
+            self._queue.add(key, POD_DELAY_SECONDS)
 
     def _pod(self, change: str | None, body: Any) -> None:
         before, now = self._controller.pods.update(body, deleted=change == "DELETED")

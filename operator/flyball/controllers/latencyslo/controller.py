@@ -11,18 +11,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flyball.api.conditions import ConditionType, Reason, Status
+from flyball.api.conditions import Reason
 from flyball.api.latencyslo import LatencySLO, PolicyType
 from flyball.api.latencyslo_status import CHECKPOINT_LENGTH, LatencySLOStatus
-from flyball.api.meta import API_VERSION, InvalidObject, Metadata
+from flyball.api.meta import InvalidObject, Metadata
 from flyball.api.throttleplan import ThrottlePlanSpec
 from flyball.controllers.latencyslo import conflicts, plan, status
 from flyball.controllers.latencyslo.decisions import Effect, Record
+from flyball.controllers.latencyslo.plans import Plans
+from flyball.controllers.latencyslo.reporter import Reporter, Told
 from flyball.controllers.latencyslo.resolve import resolve
 from flyball.controllers.latencyslo.signals import Outage, Seen, SignalReaders
 from flyball.cpu import tower
-from flyball.kube import paths
-from flyball.kube.client import Conflict, Kube, KubeError, NotFound
+from flyball.kube.client import Kube, KubeError
 from flyball.kube.events import Recorder
 from flyball.kube.pods import PodCache
 from flyball.runtime.metrics import Metrics
@@ -36,18 +37,6 @@ Key = tuple[str, str]
 
 SUSPENDED = "Suspended"
 
-STATUS_SECONDS = 30.0
-"""Numbers in the status are written this often at most; conditions, modes and decisions at once. A write costs the API server and every watcher."""
-
-
-_BAD = {
-    ConditionType.READY: Status.FALSE,
-    ConditionType.SIGNALS_AVAILABLE: Status.FALSE,
-    ConditionType.BUDGET_AVAILABLE: Status.FALSE,
-    ConditionType.CONFLICTED: Status.TRUE,
-}
-"""What is worth a warning; whether it enforces is the user's own choice."""
-
 
 @dataclass(slots=True)
 class Memory:
@@ -60,13 +49,9 @@ class Memory:
     acting: bool
     stance: str = ""
     """Mode in effect, or that it is suspended; empty before the first look of all."""
-    written: dict[str, Any] = field(default_factory=dict)
-    """The status as last written."""
-    written_at: float = -math.inf
+    told: Told = field(default_factory=Told)
     exported: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
     """Objectives and groups that have series."""
-    latest: dict[str, Any] = field(default_factory=dict)
-    """The status as last built."""
 
 
 class Controller:
@@ -77,12 +62,10 @@ class Controller:
     ) -> None:
         self.objects: dict[Key, Mapping[str, Any]] = {}
         """Raw LatencySLOs, as watched."""
-        self.plans: dict[Key, Mapping[str, Any]] = {}
-        """Raw specs of ThrottlePlans, as watched."""
+        self.plans = Plans(kube, metrics)
         self.pods = PodCache()
-        self._kube = kube
         self._prometheus = prometheus
-        self._recorder = recorder
+        self._reporter = Reporter(kube, recorder, metrics, clock)
         self._metrics = metrics
         self._settings = settings
         self._clock = clock
@@ -115,14 +98,14 @@ class Controller:
         except KubeError as error:
             if error.status:
                 with contextlib.suppress(KubeError):
-                    await self._report(its, before, memory, status.troubled(its, before, str(error), self._clock()))
+                    await self._reporter.report(its, before, memory.told, status.troubled(its, before, str(error), self._clock()))
             raise
 
     async def _rest(self, key: Key, its: Metadata, before: LatencySLOStatus, memory: Memory, reason: Reason, message: str) -> None:
         """Nothing is taken, and what is learned begins anew afterwards."""
-        await self._drop_plan(key)
+        await self.plans.drop(key)
         memory.tower, memory.acting = tower.TowerState(), False
-        await self._report(its, before, memory, status.resting(its, before, reason, message, memory.record, self._clock()))
+        await self._reporter.report(its, before, memory.told, status.resting(its, before, reason, message, memory.record, self._clock()))
 
     def _take_stance(self, memory: Memory, stance: str) -> None:
         if memory.stance not in ("", stance):
@@ -134,8 +117,8 @@ class Controller:
         """Write each object's state of now, for the next leader. Raises KubeError."""
         for key, memory in self._memory.items():
             body = self.objects.get(key)
-            if body is not None and memory.latest and memory.latest != memory.written:
-                await self._write(Metadata.parse(body["metadata"]), memory.latest)
+            if body is not None:
+                await self._reporter.flush(Metadata.parse(body["metadata"]), memory.told)
 
     async def _steer(self, key: Key, slo: LatencySLO, memory: Memory) -> None:
         now, mode = self._clock(), slo.spec.mode.capped(self._settings.max_mode)
@@ -163,7 +146,7 @@ class Controller:
             log.warning("%s/%s: the tower's state is too long to be kept; a restart begins at target zero", *key)
             checkpoint = None
         facts = status.Facts(slo, mode, workloads, verdicts, seen, queries, decision, memory.record, checkpoint, conflict)
-        await self._report(slo.metadata, slo.status, memory, status.build(facts))
+        await self._reporter.report(slo.metadata, slo.status, memory.told, status.build(facts))
         self._export(key, seen, decision, memory)
 
     def _remember(self, memory: Memory, decision: tower.Decision, seen: Seen, cores: Any) -> None:
@@ -175,16 +158,10 @@ class Controller:
     async def _apply_plan(self, key: Key, slo: LatencySLO, wanted: ThrottlePlanSpec | None) -> str | None:
         """Write the plan if it changed. Returns a sentence when someone else owns part of it."""
         if wanted is None:
-            await self._drop_plan(key)
+            await self.plans.drop(key)
             return None
-        if self.plans.get(key) == wanted.to_api() or not self._current(key, slo):
-            return None
-        try:
-            written = await self._kube.apply(paths.throttleplan(*key), plan.manifest(slo, wanted))
-        except Conflict as error:
-            return f"ThrottlePlan {key[1]} is also written by someone else: {error}"
-        self._metrics.writes.labels("throttleplan").inc()
-        self.plans[key] = written["spec"]
+        if self.plans.differs(key, wanted) and self._current(key, slo):
+            return await self.plans.write(key, slo, wanted)
         return None
 
     def _current(self, key: Key, slo: LatencySLO) -> bool:
@@ -192,15 +169,9 @@ class Controller:
         body = self.objects.get(key)
         return body is not None and body["metadata"].get("generation") == slo.metadata.generation and body["metadata"].get("uid") == slo.metadata.uid
 
-    async def _drop_plan(self, key: Key) -> None:
-        if key in self.plans:
-            await self._kube.delete(paths.throttleplan(*key))
-            self._metrics.writes.labels("throttleplan").inc()
-            self.plans.pop(key, None)
-
     async def _forget(self, key: Key) -> None:
         self._parsed.pop(key, None)
-        await self._drop_plan(key)
+        await self.plans.drop(key)
         if self._memory.pop(key, None):
             self._metrics.drop(*key)
 
@@ -215,34 +186,6 @@ class Controller:
         suspended = any(condition.reason == Reason.SUSPENDED for condition in before.conditions)
         stance = SUSPENDED if suspended else before.mode or ""
         return Memory(its.uid, readers, tower.TowerState.from_json(stored), Record.restored(before), stored is not None, stance)
-
-    async def _report(self, its: Metadata, before: LatencySLOStatus, memory: Memory, new: LatencySLOStatus) -> None:
-        """Write the status: at once if something in it is news, numbers every now and then."""
-        body, now = new.to_api(), self._clock()
-        memory.latest = body
-        if body == memory.written or (_news(body) == _news(memory.written) and now - memory.written_at < STATUS_SECONDS):
-            return
-        await self._say(its, before, new)
-        await self._write(its, body)
-        memory.written, memory.written_at = body, now
-
-    async def _write(self, about: Metadata, body: dict[str, Any]) -> None:
-        # The UID, so that an object made anew under the old name does not get the old one's status. Force, since a status is its operator's alone.
-        metadata = {"name": about.name, "namespace": about.namespace, "uid": about.uid}
-        manifest = {"apiVersion": API_VERSION, "kind": "LatencySLO", "metadata": metadata, "status": body}
-        try:
-            await self._kube.apply(f"{paths.latencyslo(about.namespace, about.name)}/status", manifest, force=True)
-        except (NotFound, Conflict):
-            return  # deleted meanwhile
-        self._metrics.writes.labels("status").inc()
-
-    async def _say(self, its: Metadata, before: LatencySLOStatus, new: LatencySLOStatus) -> None:
-        """An event for each condition that changed for the worse or back."""
-        was = {condition.type: condition.status for condition in before.conditions}
-        for condition in new.conditions:
-            if condition.type in was and was[condition.type] != condition.status:
-                bad = _BAD.get(ConditionType(condition.type)) == condition.status
-                await self._recorder.say("LatencySLO", its, condition.reason, condition.message, warning=bad)
 
     def _export(self, key: Key, seen: Seen, decision: tower.Decision, memory: Memory) -> None:
         metrics = self._metrics
@@ -261,7 +204,7 @@ class Controller:
         for group, target in decision.targets.items():
             metrics.target.labels(*key, group).set(target)
         metrics.decisions.labels(*key, decision.reason.value).inc()
-        saved = memory.written.get("savedPercent")
+        saved = memory.told.latest.get("savedPercent")
         if saved is not None:
             metrics.saved.labels(*key).set(saved / 100)
 
@@ -295,10 +238,3 @@ def _policy(slo: LatencySLO) -> tower.Settings:
     if policy.type is PolicyType.FIXED:
         return tower.Settings(policy="fixed", fixed_target=float(policy.throttle_percent or 0) / 100)
     return tower.Settings()
-
-
-def _news(body: Mapping[str, Any]) -> Any:
-    """The part of a status that is worth a write at once."""
-    conditions = [(its["type"], its["status"], its["reason"]) for its in body.get("conditions", ())]
-    decisions = [(its["time"], its["reason"]) for its in body.get("decisions", ())]
-    return body.get("observedGeneration"), body.get("mode"), conditions, decisions

@@ -1,0 +1,86 @@
+"""Writes an object's status: at once when something in it is news, numbers every now and then; and an event for each condition that turned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flyball.api.conditions import ConditionType, Status
+from flyball.api.latencyslo_status import LatencySLOStatus
+from flyball.api.meta import API_VERSION, Metadata
+from flyball.kube import paths
+from flyball.kube.client import Conflict, Kube, NotFound
+from flyball.kube.events import Recorder
+from flyball.runtime.metrics import Metrics
+
+STATUS_SECONDS = 30.0
+"""Numbers in the status are written this often at most; conditions, modes and decisions at once. A write costs the API server and every watcher."""
+
+_BAD = {
+    ConditionType.READY: Status.FALSE,
+    ConditionType.SIGNALS_AVAILABLE: Status.FALSE,
+    ConditionType.BUDGET_AVAILABLE: Status.FALSE,
+    ConditionType.CONFLICTED: Status.TRUE,
+}
+"""What is worth a warning; whether it enforces is the user's own choice."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What was said of one object."""
+
+    written: dict[str, Any] = field(default_factory=dict)
+    written_at: float = -math.inf
+    latest: dict[str, Any] = field(default_factory=dict)
+    """The status as last built, whether it was written or not."""
+
+
+class Reporter:
+    """Writes the status of any object."""
+
+    def __init__(self, kube: Kube, recorder: Recorder, metrics: Metrics, clock: Callable[[], float]) -> None:
+        self._kube = kube
+        self._recorder = recorder
+        self._metrics = metrics
+        self._clock = clock
+
+    async def report(self, its: Metadata, before: LatencySLOStatus, told: Told, new: LatencySLOStatus) -> None:
+        """Say what is new against `before`, the status that the API server has. Raises KubeError."""
+        body, now = new.to_api(), self._clock()
+        told.latest = body
+        if body == told.written or (_news(body) == _news(told.written) and now - told.written_at < STATUS_SECONDS):
+            return
+        await self._say(its, before, new)
+        await self._write(its, body)
+        told.written, told.written_at = body, now
+
+    async def flush(self, its: Metadata, told: Told) -> None:
+        """Write what was held back. Raises KubeError."""
+        if told.latest and told.latest != told.written:
+            await self._write(its, told.latest)
+
+    async def _write(self, its: Metadata, body: dict[str, Any]) -> None:
+        # The UID, so that an object made anew under the old name does not get the old one's status. Force, since a status is its operator's alone.
+        metadata = {"name": its.name, "namespace": its.namespace, "uid": its.uid}
+        manifest = {"apiVersion": API_VERSION, "kind": "LatencySLO", "metadata": metadata, "status": body}
+        try:
+            await self._kube.apply(f"{paths.latencyslo(its.namespace, its.name)}/status", manifest, force=True)
+        except (NotFound, Conflict):
+            return  # deleted meanwhile
+        self._metrics.writes.labels("status").inc()
+
+    async def _say(self, its: Metadata, before: LatencySLOStatus, new: LatencySLOStatus) -> None:
+        was = {condition.type: condition.status for condition in before.conditions}
+        for condition in new.conditions:
+            if condition.type in was and was[condition.type] != condition.status:
+                bad = _BAD.get(ConditionType(condition.type)) == condition.status
+                await self._recorder.say("LatencySLO", its, condition.reason, condition.message, warning=bad)
+
+
+def _news(body: Mapping[str, Any]) -> Any:
+    """The part of a status that is worth a write at once."""
+    conditions = [(its["type"], its["status"], its["reason"]) for its in body.get("conditions", ())]
+    decisions = [(its["time"], its["reason"]) for its in body.get("decisions", ())]
+    return body.get("observedGeneration"), body.get("mode"), conditions, decisions
