@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def run(minutes: float, observe_minutes: float, keep: bool, output: Path, name: 
                 print(f"\nThe cluster stays up:\n  {environment.usage()}")
             else:
                 processes.stop_all()
-                environment.down(keep_logs=not done)
+                environment.down(keep_logs=isinstance(sys.exception(), Exception))  # after a fault, not after Ctrl-C
 
 
 def _measure(environment: Environment, processes: Processes, minutes: float, observe_minutes: float, output: Path, progress: Progress) -> None:

@@ -26,6 +26,7 @@ class Local:
         self._name = name
         self._processes = processes
         self._folder = folder
+        self._token = folder / "agent.token"
         self._progress = progress
         self._started: Cluster | None = None
         self.prometheus_url = ""
@@ -59,7 +60,7 @@ class Local:
 
     def start_flyball(self) -> None:
         cluster = self._cluster
-        token = self._folder / "agent.token"
+        token = self._token
         token.touch(mode=0o600)
         token.write_text(cluster.token(NAMESPACE, AGENT))
         listen = ["--listen-host", cluster.host_ip, "--operator-namespace", NAMESPACE]
@@ -93,9 +94,9 @@ class Local:
         # The agent first, while the operator's Lease is fresh: giving back must not need anyone else.
         self._processes.stop("agent")
         self._processes.stop("operator")
-        (self._folder / "agent.token").unlink(missing_ok=True)
 
     def down(self, keep_logs: bool) -> None:
+        self._token.unlink(missing_ok=True)
         if self._started is not None:
             self._progress("removing the cluster")
             try:
