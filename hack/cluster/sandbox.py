@@ -131,6 +131,8 @@ class Sandbox:
             for init in inits:
                 if not poll(lambda init=init: not init.alive(), 20):  # type: ignore[misc]
                     raise ClusterError(f"PID 1 of the cluster {self._layout.name} (process {init.pid}) does not end.")
+        for started in _started:
+            started.poll()  # takes note of the end, or Python warns of it at its own
         _ip("link", "delete", self._layout.interface, check=False)  # usually gone with the network namespace
         cgroups.remove(self._layout.cgroup)
         self._unmount_points()
