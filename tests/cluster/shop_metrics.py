@@ -54,6 +54,27 @@ class History(Collector):
         yield family
 
 
+AGENT_RATES = {"usage_core_seconds": 0.2, "quota_core_seconds": 0.5, "grant_core_seconds": 1.0, "throttled_periods": 0.3, "wall_periods": 10.0}
+"""What each of two agents counts a second."""
+
+
+class Agents(Collector):
+    """Counters of the agents of two nodes over the last five minutes, scraped every 15 s; the agent of `node-a` is scraped twice."""
+
+    def __init__(self) -> None:
+        self.end = math.floor(time.time())
+
+    def collect(self) -> Iterator[Metric]:
+        of = {"slo_namespace": "shop", "slo": "shop", "workload": "Deployment/cart", "group": "low"}
+        others = {**of, "slo_namespace": "bank"}
+        scraped = [{**of, "node": node, "instance": instance} for node, instance in (("node-a", "1"), ("node-a", "2"), ("node-b", "3"))]
+        for name, rate in AGENT_RATES.items():
+            family = Metric(f"flyball_agent_{name}", "Counter.", "counter")
+            for labels, age in itertools.product([*scraped, {**others, "node": "node-b", "instance": "3"}], range(300, -1, -15)):
+                family.add_sample(f"flyball_agent_{name}_total", labels, (300 - age) * rate, timestamp=self.end - age)
+            yield family
+
+
 class Shop:
     """The application. `steady`: one request in ten is slow. `failing`: half of them are fast errors. `idle`, `leaving`, `restarting`: no traffic."""
 
@@ -62,6 +83,8 @@ class Shop:
         self._registry = CollectorRegistry()
         self._registry.register(History("scraped_15s", 15, 10))
         self._registry.register(History("scraped_60s", 60, 10))
+        self.agents = Agents()
+        self._registry.register(self.agents)
         self._known: dict[str, Histogram] = {}
         for name in ("steady", "failing", "idle", "leaving", "restarting"):
             self.start(name)

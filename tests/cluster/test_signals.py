@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from flyball.cpu.tower import Reading
-from flyball.signals import NoValue, ObjectiveReader, Prometheus, SignalError, indicators
+from flyball.signals import NoValue, ObjectiveReader, Prometheus, SignalError, indicators, read_workloads
 from flyball.slo import Objective
 from tests.cluster.shop_metrics import FAST, RATE, Server, Shop, free_port
 
@@ -187,6 +187,15 @@ async def test_a_look_back_covers_four_scrapes_and_cells_are_whole_whatever_the_
     for cell in whole:
         assert cell.total == pytest.approx(60 * RATE, rel=0.02)
         assert cell.slow == pytest.approx(6 * RATE, rel=0.02)
+
+
+async def test_cores_add_up_over_nodes_and_count_once_however_often_an_agent_is_scraped(prometheus: Prometheus, shop: Shop) -> None:
+    usage = await until(lambda: read_workloads(prometheus, "shop", "shop", 60.0, shop.agents.end), lambda found: found)
+    assert set(usage) == {"Deployment/cart"}
+    cart = usage["Deployment/cart"]
+    assert [cart.used, cart.allocated, cart.granted] == pytest.approx([0.4, 1.0, 2.0])
+    assert cart.throttle_ratio == pytest.approx(0.03)
+    assert await read_workloads(prometheus, "shop", "nobody", 60.0, shop.agents.end) == {}
 
 
 async def test_what_was_read_once_is_not_asked_for_again(prometheus: Prometheus) -> None:
