@@ -361,3 +361,12 @@ def test_without_the_kind_of_vpas_all_is_well(scene: Scene) -> None:
 
 def _exposed(scene: Scene) -> str:
     return generate_latest(scene.metrics.registry).decode()
+
+
+def test_the_log_tells_each_turn_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "flyball.controllers"):
+        enforced(scene)
+        scene.answers.slow_share = 0.2
+        scene.pass_time(15)
+    told = [message.split(": ")[1] for message in caplog.messages if message.startswith("default/shop: ")]
+    assert told == ["Spend", "Guard"]

@@ -136,7 +136,7 @@ class Controller:
             memory.tower = tower.TowerState(groups=known.groups, last_time=known.last_time, last_good_reading=known.last_good_reading)
         memory.acting = acting
         memory.tower, decision = tower.decide(memory.tower, seen.observation([workload.name for workload in workloads]), _policy(slo))
-        self._remember(memory, decision, seen, status.total(workloads, seen.usage))
+        self._remember(key, memory, decision, seen, status.total(workloads, seen.usage))
 
         conflict = await self._apply_plan(key, slo, plan.build(slo, mode, workloads, verdicts, decision))
         reader = memory.readers.reader
@@ -149,11 +149,13 @@ class Controller:
         await self._reporter.report(slo.metadata, slo.status, memory.told, status.build(facts))
         self._export(key, seen, decision, memory)
 
-    def _remember(self, memory: Memory, decision: tower.Decision, seen: Seen, cores: Any) -> None:
+    def _remember(self, key: Key, memory: Memory, decision: tower.Decision, seen: Seen, cores: Any) -> None:
         effect = Effect(decision.burn_rate, cores.allocated_milli / 1000 if cores else math.nan)
         budget = next((reading.budget for reading in seen.readings if reading.objective.name == decision.governing), None)
         record = memory.record.observe(seen.time, effect)
-        memory.record, _ = record.add(decision, seen.time, status.timestamp(seen.time), budget, effect)
+        memory.record, news = record.add(decision, seen.time, status.timestamp(seen.time), budget, effect)
+        if news and decision.reason.value != record.last_reason:  # steps of one rise are told once
+            log.info("%s/%s: %s: %s", *key, decision.reason.value, decision.message)
 
     async def _apply_plan(self, key: Key, slo: LatencySLO, wanted: ThrottlePlanSpec | None) -> str | None:
         """Write the plan if it changed. Returns a sentence when someone else owns part of it."""
