@@ -45,6 +45,12 @@ def sections(page: Page) -> list[tuple[str, str, Chart]]:
             _targets(page),
         ),
         ("Request rate", "A day’s curve, compressed: every fifth second of an hour-long trace, scaled to two cores.", _rate(page)),
+        (
+            "The machine",
+            "Cores that were busy with anything: the shop, the load generator, Kubernetes, Prometheus, Flyball, and whatever else ran. Near the dashed line "
+            "requests wait for cores, whatever the quotas.",
+            _machine(page),
+        ),
     ]
 
 
@@ -109,6 +115,15 @@ def _rate(page: Page) -> Chart:
     chart.line(page.rate, "rate", "requests/s")
     for time, value in page.rate:
         chart.hover(time - BIN_SECONDS / 2, time + BIN_SECONDS / 2, f"{clock(time)}: {number(value, '.1f')} requests a second")
+    return chart
+
+
+def _machine(page: Page) -> Chart:
+    chart = _chart(page, "Cores of the machine that were busy", [float(page.machine_cores)])
+    chart.level(page.machine_cores, "limit", f"{page.machine_cores} cores")
+    chart.line(page.busy, "used", "busy")
+    for time, value in page.busy:
+        chart.hover(time - BIN_SECONDS / 2, time + BIN_SECONDS / 2, f"{clock(time)}: {number(value, '.2f')} cores busy")
     return chart
 
 

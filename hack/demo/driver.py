@@ -14,7 +14,7 @@ from hack.demo.figures import Figures, figures, summary
 from hack.demo.kind import Kind
 from hack.demo.load import Load
 from hack.demo.local import Local
-from hack.demo.page import Page, busy_cores
+from hack.demo.page import BIN_SECONDS, Page, busy_steps
 from hack.demo.phases import SPARE_SECONDS, WARM_UP_SECONDS, Recording, Run
 from hack.demo.processes import Processes
 
@@ -103,12 +103,12 @@ def closing(observe: Figures, enforce: Figures, recording: Recording, output: Pa
 
 def _crowded(recording: Recording) -> list[str]:
     """A warning when the machine was so busy that latency says little about quotas."""
-    busy = {phase.name: busy_cores(recording, phase) or 0.0 for phase in recording.phases}
-    cores = machine.cores()
-    crowded = [f"{name} {mean:.2f}" for name, mean in busy.items() if mean > machine.CROWDED_SHARE * cores]
-    return (
-        [f"The machine was crowded: busy cores of {cores} in {', '.join(crowded)}. Requests waited for cores, not only for quota."] if crowded else []
-    )
+    observe, enforce = recording.phases
+    bins = [value for _, value in busy_steps(recording, observe.start, enforce.end) if value is not None]
+    crowded = sum(value > machine.CROWDED_SHARE * machine.cores() for value in bins)
+    if not crowded:
+        return []
+    return [f"The machine was crowded for {BIN_SECONDS * crowded:.0f} s: requests waited for its {machine.cores()} cores, not only for quota."]
 
 
 def _line(phase: Figures) -> str:

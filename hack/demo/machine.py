@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 STAT = Path("/proc/stat")
-CROWDED_SHARE = 0.85
-"""Above this, requests wait for a core whatever quotas say."""
+CROWDED_SHARE = 0.9
+"""Above this, for ten seconds, requests wait for a core whatever quotas say."""
 
 
 def busy_core_seconds(stat: Path = STAT) -> float | None:

@@ -61,6 +61,8 @@ class Page:
     enforce: dict[str, Any]
     busy_cores: dict[str, float | None]
     """Phase -> mean cores of the machine that were busy with anything."""
+    busy: Points
+    """The same in stretches of ten seconds."""
     machine_cores: int
     dropped: int
     given_back_seconds: float | None
@@ -123,6 +125,7 @@ class Page:
             observe=found["Observe"].as_json(),
             enforce=found["Enforce"].as_json(),
             busy_cores={phase.name: busy_cores(recording, phase) for phase in recording.phases},
+            busy=[(since(time), _known(value)) for time, value in busy_steps(recording, start, end)],
             machine_cores=machine.cores(),
             dropped=recording.dropped,
             given_back_seconds=_known(recording.given_back_seconds),
@@ -140,10 +143,17 @@ class Page:
 
 def busy_cores(recording: Recording, phase: Phase) -> float | None:
     """Mean cores of the machine that were busy during a phase; None where the machine does not tell."""
-    if not recording.busy:
-        return None
+    return round(mean(_busy(recording), phase.start, phase.end), 2) if recording.busy else None
+
+
+def busy_steps(recording: Recording, start: float, end: float) -> Points:
+    """(Unix seconds, cores that were busy) in stretches of ten seconds."""
+    return [*steps(_busy(recording), start, end, BIN_SECONDS)] if recording.busy else []
+
+
+def _busy(recording: Recording) -> list[Counter]:
     first = recording.busy[0][1]
-    return round(mean([Counter([(time, value - first) for time, value in recording.busy])], phase.start, phase.end), 2)
+    return [Counter([(time, value - first) for time, value in recording.busy])]
 
 
 def _known(value: float) -> float | None:

@@ -85,7 +85,7 @@ def test_the_demo_saves_cores_without_an_error_and_says_so(finished: tuple[subpr
 def test_the_page_of_a_real_run_has_all_its_lines(finished: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     _, output = finished
     charts = (output / "report.html").read_text().split("<svg")[1:]
-    assert len(charts) == 5
+    assert len(charts) == 6
     for chart in charts:
         drawn = ElementTree.fromstring("<svg" + chart.split("</svg>")[0] + "</svg>")
         assert [path for path in drawn.iter("path") if path.attrib["d"].count("L") + path.attrib["d"].count("H") > 5], drawn.attrib["aria-label"]

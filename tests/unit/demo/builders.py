@@ -68,8 +68,8 @@ def latency_slo(
     }
 
 
-def page(requests: Sequence[Request] = (), decisions: Sequence[dict[str, Any]] = (), given_back: float = 7.0, busy: float = 1.2) -> Page:
-    """The page of a run of one minute of Observe and two of Enforce with two services, ten requests a second."""
+def recording_of(requests: Sequence[Request] = (), decisions: Sequence[dict[str, Any]] = (), given_back: float = 7.0, busy: float = 1.2) -> Recording:
+    """A run of one minute of Observe and two of Enforce, ten requests a second."""
     held = list(requests) or [request(at / 10) for at in range(1800)]
     recording = Recording(0.2, 0.01, requests=held, given_back_seconds=given_back)
     recording.phases = [
@@ -81,6 +81,13 @@ def page(requests: Sequence[Request] = (), decisions: Sequence[dict[str, Any]] =
         snapshot = parse(latency_slo(decisions, high=at // 5), START + at)
         recording.snapshots.append(snapshot)
         recording.decisions.add(snapshot)
+    return recording
+
+
+def page(requests: Sequence[Request] = (), decisions: Sequence[dict[str, Any]] = (), given_back: float = 7.0, busy: float = 1.2) -> Page:
+    """The page of such a run with two services."""
+    recording = recording_of(requests, decisions, given_back, busy)
+    held = recording.requests
     counted = counts(gateway=(0.4, 0.2, 0.1), cart=(0.6, 0.2, 0.1))
     found = {phase.name: figures(held, phase.start, phase.end, 0.2, counted.cores(phase.start, phase.end)) for phase in recording.phases}
     return Page.of(recording, counted, found)
