@@ -24,7 +24,8 @@ def install_flyball(cluster: Cluster) -> None:
     crds = sorted((REPOSITORY / "crds").glob("*.yaml"))
     if not crds:
         raise ClusterError("crds/ is empty; `make generate` writes it.")
-    cluster.kubectl("apply", "--server-side", "-f", str(REPOSITORY / "crds"))
+    # Another installer of the same cluster (helm, say) may own fields of an older version; this checkout's CRDs win.
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / "crds"))
     cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests()}))
     for crd in crds:
         name = yaml.safe_load(crd.read_text())["metadata"]["name"]

@@ -238,7 +238,7 @@ def install(cluster: Cluster) -> None:
             {"apiVersion": kinds, "kind": f"{prefix}Role", "metadata": meta, "rules": yaml.safe_load((rules / f"{scope}.yaml").read_text())}
         )
         objects.append({"apiVersion": kinds, "kind": f"{prefix}RoleBinding", "metadata": meta, "roleRef": reference, "subjects": subject})
-    cluster.kubectl("apply", "--server-side", "-f", str(REPO / "crds" / "throttleplans.yaml"))
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(REPO / "crds" / "throttleplans.yaml"))
     cluster.kubectl("wait", "--for=condition=Established", "crd/throttleplans.flyball.dev", "--timeout=30s")
     apply(cluster, *objects)
 
