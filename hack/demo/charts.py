@@ -47,8 +47,8 @@ def sections(page: Page) -> list[tuple[str, str, Chart]]:
         ("Request rate", "A day’s curve, compressed: every fifth second of an hour-long trace, scaled to two cores.", _rate(page)),
         (
             "The machine",
-            "Cores that were busy with anything: the shop, the load generator, Kubernetes, Prometheus, Flyball, and whatever else ran. Near the dashed line "
-            "requests wait for cores, whatever the quotas.",
+            "Cores that were busy with anything: the shop, the load generator, Kubernetes, Prometheus, Flyball, and whatever else ran. "
+            "Near the dashed line requests wait for cores, whatever the quotas.",
             _machine(page),
         ),
     ]
