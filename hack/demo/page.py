@@ -125,7 +125,7 @@ class Page:
             observe=found["Observe"].as_json(),
             enforce=found["Enforce"].as_json(),
             busy_cores={phase.name: busy_cores(recording, phase) for phase in recording.phases},
-            busy=[(since(time), _known(value)) for time, value in busy_steps(recording, start, end)],
+            busy=[(since(time), value) for time, value in busy_steps(recording, start, end)],
             machine_cores=machine.cores(),
             dropped=recording.dropped,
             given_back_seconds=_known(recording.given_back_seconds),
@@ -148,7 +148,7 @@ def busy_cores(recording: Recording, phase: Phase) -> float | None:
 
 def busy_steps(recording: Recording, start: float, end: float) -> Points:
     """(Unix seconds, cores that were busy) in stretches of ten seconds."""
-    return [*steps(_busy(recording), start, end, BIN_SECONDS)] if recording.busy else []
+    return [(time, _known(value)) for time, value in steps(_busy(recording), start, end, BIN_SECONDS)] if recording.busy else []
 
 
 def _busy(recording: Recording) -> list[Counter]:
