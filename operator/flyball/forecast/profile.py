@@ -1,0 +1,73 @@
+"""Seasonal profiles: what a time of day, of the week and a minute of the hour usually look like, from the past alone.
+
+A bin's value enters half a day after its time, so that at any moment all bins around now and up to an hour (for hourly steps: a day) ahead
+were made of the same earlier days: the difference of two bins is then a shape and never a step between yesterday's level and today's.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flyball.forecast.history import Array, History, Rescale
+from flyball.forecast.settings import Settings
+
+DAYS_OF_THE_SLOW = 7
+"""The slow profile is the plain mean of up to a week, as in classical decomposition."""
+GAIN_OF_THE_FAST = 0.3
+"""The fast one forgets by .7 a day (reference, section 4)."""
+WEEKS_OF_THE_WEEKLY = 3
+HALF = 2
+"""A bin counts where at least 1 / HALF of its steps are known."""
+
+
+class Profiles:
+    """Bins (bins, series) of three seasons, linear between bin centres."""
+
+    def __init__(self, count: int, settings: Settings) -> None:
+        self.bins, self.bin_steps, self.day = settings.bins, settings.bin_steps, settings.day
+        self.fast = np.zeros((self.bins, count), np.float32)
+        self.slow = np.zeros((self.bins, count), np.float32)
+        self.weekly = np.zeros((7 * self.bins, count), np.float32)
+        self.days = np.zeros((self.bins, count), np.int16)
+        self.weeks = np.zeros((7 * self.bins, count), np.int16)
+
+    @property
+    def delay(self) -> int:
+        """Steps between a value and its entry."""
+        return self.day // 2
+
+    def update(self, step: int, history: History) -> None:
+        """After step number `step` (counted from the Unix epoch) went into the history: the bin that ended half a day ago enters."""
+        last = step - self.delay
+        if (last + 1) % self.bin_steps or history.steps < self.delay + self.bin_steps:
+            return
+        lags = [self.delay + back for back in range(self.bin_steps)]
+        known = np.stack([history.valid(lag) for lag in lags])
+        weight = known.sum(axis=0)
+        enough = weight * HALF >= self.bin_steps
+        z = np.stack([history.z(lag) for lag in lags])
+        mean = np.where(known, z, 0.0).sum(axis=0) / np.maximum(weight, 1)
+        of_day, of_week = (last // self.bin_steps) % self.bins, (last // self.bin_steps) % (7 * self.bins)
+        first = self.days[of_day] == 0
+        self.days[of_day] += enough
+        self.weeks[of_week] += enough
+        for bins, place, gain in (
+            (self.fast, of_day, np.where(first, 1.0, GAIN_OF_THE_FAST)),
+            (self.slow, of_day, 1.0 / np.clip(self.days[of_day], 1, DAYS_OF_THE_SLOW)),
+            (self.weekly, of_week, 1.0 / np.clip(self.weeks[of_week], 1, WEEKS_OF_THE_WEEKLY)),
+        ):
+            bins[place] += np.where(enough, gain * (mean - bins[place]), 0.0).astype(np.float32)
+
+    def at(self, step: int) -> tuple[Array, Array, Array]:
+        """Fast, slow and weekly profile at a step, (series,) each; 0 where `ready` says no."""
+        return self._between(self.fast, step), self._between(self.slow, step), self._between(self.weekly, step)
+
+    def _between(self, bins: Array, step: int) -> Array:
+        place = (step + 0.5) / self.bin_steps - 0.5
+        low = int(np.floor(place))
+        share = np.float32(place - low)
+        return bins[low % len(bins)] * (1 - share) + bins[(low + 1) % len(bins)] * share
+
+    def rescale(self, change: Rescale) -> None:
+        for bins in (self.fast, self.slow, self.weekly):
+            bins[:, change.which] = change.convert(bins[:, change.which])
