@@ -10,9 +10,6 @@ import numpy as np
 from flyball.forecast.history import Array, Mask, Rescale
 from flyball.forecast.settings import Settings
 
-LAGS = 4
-"""Distance of remembered middle averages is a quarter of the long span."""
-
 
 class Levels:
     """Averages (spans, series): `plain` of z, `rest` of z minus the slow profile. Index 0 is the last known value itself."""
@@ -47,6 +44,11 @@ class Levels:
     def start(self, which: Mask) -> None:
         """The first value of a series: no slope before it."""
         self.ring[:, which] = self.plain[3, which]
+
+    def anchor(self, which: Mask, profile: Array, mean: Array) -> None:
+        """The profile of `which` has just become ready: the rest is counted from it; `mean` is the profile's own over a day."""
+        self.rest[:-1, which] = (self.plain[:-1] - profile)[:, which]
+        self.rest[-1, which] = (self.plain[-1] - mean)[which]
 
     def move(self, which: Mask, level: Array, profile: Array, by: Array) -> None:
         """A shift: all averages of `which` stand at `level`; the day's average of the rest moves by `by`."""

@@ -1,14 +1,15 @@
 """Seasonal profiles: what a time of day, of the week and a minute of the hour usually look like, from the past alone.
 
-A bin's value enters half a day after its time, so that at any moment all bins around now and up to an hour (for hourly steps: a day) ahead
-were made of the same earlier days: the difference of two bins is then a shape and never a step between yesterday's level and today's.
+A bin's value enters a little after its time, so that at any moment the bins around now and all ahead were made of the same earlier days:
+the difference of two bins is then a shape and never a step between yesterday's level and today's.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from flyball.forecast.history import Array, History, Rescale
+from flyball.forecast.history import Array, History, Mask, Rescale
 from flyball.forecast.settings import Settings
 
 DAYS_OF_THE_SLOW = 7
@@ -25,19 +26,20 @@ class Profiles:
 
     def __init__(self, count: int, settings: Settings) -> None:
         self.bins, self.bin_steps, self.day = settings.bins, settings.bin_steps, settings.day
+        self.delay = 2 * settings.bin_steps + settings.spans[1]  # steps between a value and its entry
         self.fast = np.zeros((self.bins, count), np.float32)
         self.slow = np.zeros((self.bins, count), np.float32)
         self.weekly = np.zeros((7 * self.bins, count), np.float32)
         self.days = np.zeros((self.bins, count), np.int16)
         self.weeks = np.zeros((7 * self.bins, count), np.int16)
 
-    @property
-    def delay(self) -> int:
-        """Steps between a value and its entry."""
-        return self.day // 2
+    def ready(self, age: NDArray[np.int64]) -> tuple[Mask, Mask]:
+        """Whether a series of that age (steps since its first value) has a whole day's profile, and a whole week's."""
+        first = self.delay + self.bin_steps
+        return age >= self.day + first, age >= 7 * self.day + first
 
     def update(self, step: int, history: History) -> None:
-        """After step number `step` (counted from the Unix epoch) went into the history: the bin that ended half a day ago enters."""
+        """After step number `step` (counted from the Unix epoch) went into the history: the bin that ended `delay` ago enters."""
         last = step - self.delay
         if (last + 1) % self.bin_steps or history.steps < self.delay + self.bin_steps:
             return
@@ -59,7 +61,7 @@ class Profiles:
             bins[place] += np.where(enough, gain * (mean - bins[place]), 0.0).astype(np.float32)
 
     def at(self, step: int) -> tuple[Array, Array, Array]:
-        """Fast, slow and weekly profile at a step, (series,) each; 0 where `ready` says no."""
+        """Fast, slow and weekly profile at a step, (series,) each; they mean nothing before they are `ready`."""
         return self._between(self.fast, step), self._between(self.slow, step), self._between(self.weekly, step)
 
     def _between(self, bins: Array, step: int) -> Array:
