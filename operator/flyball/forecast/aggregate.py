@@ -49,7 +49,7 @@ class Aggregator:
         return np.float32(np.log(len(self.prior))) / np.maximum(gaps, np.float32(1e-6))
 
     def _weigh(self, losses: Array, gaps: Array, awake: Mask) -> Array:
-        heard = np.where(awake, losses, np.float32(np.inf))
+        heard = np.where(awake, losses, np.float32(1e30))
         least = heard.min(axis=0)
         prior = self.prior.reshape((-1,) + (1,) * (losses.ndim - 1))
         weights = prior * np.exp(-np.minimum(self._rate(gaps) * (heard - least), np.float32(80.0)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flyball.forecast import state
 from flyball.forecast.aggregate import Aggregator
 from flyball.forecast.conformal import Conformal
 from flyball.forecast.experts import PRIOR, View, ensemble
@@ -40,7 +41,7 @@ class Engine:
             raise ValueError(f"an engine needs a series; {count} were asked for.")
         self.count = count
         self.settings = settings = settings or Settings()
-        self.history = History(count, settings.day + 2 * settings.spans[1] + settings.bin_steps + 2, settings.day)
+        self.history = History(count, settings.day + 2 * settings.spans[1] + settings.bin_steps + 2, settings.day, settings.spans[0] // 2)
         self.profiles = Profiles(count, settings)
         self.levels = Levels(count, settings)
         self.shifts = ShiftDetector(count, settings)
@@ -115,6 +116,17 @@ class Engine:
             weights=np.moveaxis(self.weights, (0, 1, 2), (2, 1, 0)),
             useful_from=np.where(day_ready | (self.age < 0), np.nan, due),
         )
+
+    def state(self) -> bytes:
+        """All that the engine knows; `restore` goes on from it as if nothing had happened."""
+        return state.dump(self)
+
+    @classmethod
+    def restore(cls, stored: bytes, count: int, settings: Settings | None = None) -> Engine:
+        """The engine that `state` came from. Raises StateError for other settings, another number of series, or broken bytes."""
+        engine = cls(count, settings)
+        state.load(engine, stored)
+        return engine
 
     def _reasons(self) -> tuple[Reason, ...]:
         stale = self.history.missing >= self.settings.stale_after
@@ -209,8 +221,10 @@ class Engine:
         settings, history = self.settings, self.history
         ahead = [self._at(step + horizon, day_ready, week_ready) for horizon in settings.horizons]
         fast, slow, weekly = (np.stack(one) for one in zip(*ahead, strict=True))
-        around = settings.spans[0] // 2
-        yesterday = [self._around(settings.day - horizon, min(around, settings.day - horizon)) for horizon in settings.horizons]
+        # A day before the steps ahead, but never ahead of now: a day ahead the day before is now.
+        yesterday = [history.around(max(history.half, settings.day - horizon)) for horizon in settings.horizons]
+        third = settings.spans[1] // 3
+        before = np.mean([history.around(settings.day + back * third) for back in (0, 1, 2)], axis=0, dtype=np.float32)
         return View(
             step=step,
             settings=settings,
@@ -219,15 +233,11 @@ class Engine:
             now=self._at(step, day_ready, week_ready),
             ahead=(fast, slow, weekly),
             yesterday=np.stack(yesterday),
-            yesterday_now=self._around(settings.day + settings.spans[1] // 2, settings.spans[1] // 2),
+            yesterday_now=before,
             day_ready=day_ready,
             week_ready=week_ready,
             scale=np.maximum(self.change, SMALLEST_CHANGE),
         )
-
-    def _around(self, lag: int, half: int) -> Array:
-        """Mean z of the steps within `half` of `lag`."""
-        return np.mean([self.history.z(lag + away) for away in range(-half, half + 1)], axis=0, dtype=np.float32)
 
     def _predict(self, view: View) -> None:
         height = len(self.settings.horizons)
@@ -249,12 +259,12 @@ class Engine:
         horizon, length = matured.horizon, self.settings.horizons[matured.horizon]
         use = known & (self.age + 1 >= length) & np.isfinite(matured.given)
         self.aggregator.learn(horizon, matured.experts, matured.mixture, matured.awake, values, use, self.history.size, matured.elapsed)
-        error = self.history.to_z(values) - self.history.to_z(np.nan_to_num(matured.given))
+        error = self.history.to_z(values) - self.history.to_z(np.where(use, matured.given, 0.0).astype(np.float32))
         self.conformal.learn(horizon, step, error, matured.scale, use, matured.elapsed)
         yesterday = np.full(self.count, np.nan)
         if self.history.steps >= self.settings.day:
             lag = self.settings.day - 1  # the value of `step` is not in the history yet
-            yesterday = np.where(self.history.valid(lag), np.abs(values - self.history.values[self.history._slot(lag)]), np.nan)
+            yesterday = np.where(self.history.valid(lag), np.abs(values - self.history.value(lag)), np.nan)
         errors = np.stack([np.abs(values - matured.mixture), np.abs(values - matured.last), yesterday])
         self.skill.learn(horizon, errors, use, matured.elapsed)
 

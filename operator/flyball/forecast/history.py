@@ -41,9 +41,12 @@ class Rescale:
 class History:
     """Rings of values and of their validity."""
 
-    def __init__(self, count: int, length: int, day: int) -> None:
-        self.count, self.length, self.day = count, length, day
+    def __init__(self, count: int, length: int, day: int, half: int) -> None:
+        """`half`: `around` is a mean over so many steps on each side."""
+        self.count, self.length, self.day, self.half = count, length, day, half
         self.values = np.zeros((length, count), np.float32)  # gaps filled
+        self.logs = np.zeros((length, count), np.float32)  # z of them
+        self.means = np.zeros((length, count), np.float32)  # mean z around a step, known `half` steps later
         self.known = np.zeros((length, count), np.bool_)
         self.steps = 0  # pushed so far
         self.seen = np.zeros(count, np.int64)  # values known so far
@@ -60,18 +63,32 @@ class History:
         self.seen += known
         weight = known / np.clip(self.seen, 1, self.day)
         self.mean += weight * (values - self.mean)
-        return self._rescale(known)
+        change = self._rescale(known)
+        self.logs[slot] = self.to_z(self.values[slot])
+        if change is not None:
+            self.logs[:, change.which] = self.to_z(self.values[:, change.which], change.which)
+            self.means[:, change.which] = change.convert(self.means[:, change.which])
+        around = [(slot - back) % self.length for back in range(2 * self.half + 1)]
+        self.means[around[self.half]] = self.logs[around].mean(axis=0)
+        return change
 
     def z(self, lag: int = 0) -> Array:
         """The value `lag` steps before the last one, (series,); before the first value: 0."""
-        return self.to_z(self.values[self._slot(lag)])
+        return self.logs[self._slot(lag)]
+
+    def around(self, lag: int) -> Array:
+        """Mean z of the steps around the one `lag` steps before the last, (series,); `lag` at least `half`."""
+        return self.means[self._slot(lag)]
+
+    def value(self, lag: int) -> Array:
+        return self.values[self._slot(lag)]
 
     def valid(self, lag: int = 0) -> Mask:
         return self.known[self._slot(lag)]
 
-    def to_z(self, values: Array) -> Array:
-        """z of values (..., series)."""
-        return np.log1p(values * (np.float32(GAIN) / self.size))
+    def to_z(self, values: Array, which: NDArray[np.intp] | slice = slice(None)) -> Array:
+        """z of values (..., series), or of values of `which` series."""
+        return np.log1p(values * (np.float32(GAIN) / self.size[which]))
 
     def to_values(self, z: Array) -> Array:
         """Values of z (..., series), never negative."""
