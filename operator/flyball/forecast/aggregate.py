@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flyball.forecast.history import Array, Mask
+from flyball.forecast.pending import Matured
 
 TINY = np.float32(1e-12)
 
@@ -30,20 +31,20 @@ class Aggregator:
         """Weights (experts, horizons, series), summing to 1 over experts; `awake` (experts, series), at least one awake."""
         return self._weigh(self.losses, self.gaps, awake[:, None, :])
 
-    def learn(self, horizon: int, predictions: Array, mixture: Array, awake: Mask, actual: Array, known: Mask, size: Array, elapsed: int) -> None:
-        """An origin has matured: `predictions` (experts, series), the others (series,), in the unit of the series; `elapsed` steps since the last."""
-        use = known & awake.any(axis=0)
-        slope = np.sign(mixture - actual) / np.maximum(size, TINY)
-        loss = np.where(awake & use, slope * (predictions - mixture), 0.0).astype(np.float32)
-        weights = self._weigh(self.losses[:, horizon], self.gaps[horizon], awake)
-        rate = self._rate(self.gaps[horizon])
-        mean = (weights * loss).sum(axis=0)
+    def learn(self, matured: Matured, actual: Array, known: Mask, size: Array) -> None:
+        """Origins have matured: the value that came (series,), which of them to learn from (M, series), usual sizes of the series."""
+        awake = np.swapaxes(matured.awake, 0, 1) & known
+        slope = np.sign(matured.mixture - actual) / np.maximum(size, TINY)
+        loss = np.where(awake, slope * (np.swapaxes(matured.experts, 0, 1) - matured.mixture), np.float32(0.0))
+        losses, gaps = self.losses[:, matured.horizons], self.gaps[matured.horizons]
+        weights, rate = self._weigh(losses, gaps, awake), self._rate(gaps)
         least = loss.min(axis=0)
-        bulk = np.maximum((weights * np.exp(-np.minimum(rate * (loss - least), 80.0))).sum(axis=0), TINY)
-        mixed = least - np.log(bulk) / rate
-        forget = np.where(use, np.float32(np.exp(-elapsed / self.memory)), np.float32(1.0))
-        self.gaps[horizon] = self.gaps[horizon] * forget + np.where(use, np.maximum(mean - mixed, 0.0), 0.0)
-        self.losses[:, horizon] = self.losses[:, horizon] * forget + loss
+        bulk = np.maximum((weights * np.exp(-np.minimum(rate * (loss - least), np.float32(80.0)))).sum(axis=0), TINY)
+        gap = np.maximum((weights * loss).sum(axis=0) - (least - np.log(bulk) / rate), np.float32(0.0))
+        use = known & awake.any(axis=0)
+        forget = np.where(use, np.exp(-matured.elapsed / self.memory).astype(np.float32)[:, None], np.float32(1.0))
+        self.gaps[matured.horizons] = gaps * forget + np.where(use, gap, np.float32(0.0))
+        self.losses[:, matured.horizons] = losses * forget + loss
 
     def _rate(self, gaps: Array) -> Array:
         return np.float32(np.log(len(self.prior))) / np.maximum(gaps, np.float32(1e-6))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flyball.forecast.history import Array, Mask
+from flyball.forecast.pending import Matured
 from flyball.forecast.settings import Settings
 
 BINS = 48
@@ -55,27 +56,31 @@ class Conformal:
         usual = np.where(self.of_day[places] > 0, self.of_day[places], self.slow)
         return np.sqrt(np.maximum(self.fast, FLOOR) * np.maximum(usual, FLOOR))
 
-    def learn(self, horizon: int, step: int, error: Array, scale: Array, known: Mask, elapsed: int) -> None:
-        """An origin has matured at `step`: its error in z, the scale that it had then, `elapsed` steps since the last one."""
-        settings = self.settings
+    def learn(self, matured: Matured, step: int, error: Array, known: Mask) -> None:
+        """Origins have matured at `step`: their errors in z (M, series), and which to learn from."""
+        settings, which, elapsed = self.settings, matured.horizons, matured.elapsed[:, None]
         size = np.abs(error)
-        span = max(FAST_STEPS, settings.horizons[horizon]) / elapsed
-        self.seen[horizon] += known
-        gain = np.maximum(2.0 / (span + 1.0), 1.0 / np.maximum(self.seen[horizon], 1))
-        self.fast[horizon] += np.where(known, gain * (size - self.fast[horizon]), 0.0).astype(np.float32)
-        if horizon == self.middle:
-            gain = np.maximum(2.0 * elapsed / settings.day, 1.0 / np.maximum(self.seen[horizon], 1))
-            self.slow += np.where(known, gain * (size - self.slow), 0.0).astype(np.float32)
-            place = (step // settings.bin_steps) % settings.bins
-            fresh = np.where(self.of_day[place] > 0, self.of_day[place], self.slow)
-            gain = TOD_GAIN * elapsed / settings.bin_steps
-            self.of_day[place] = np.where(known, fresh + gain * (size - fresh), self.of_day[place])
-        score = np.arcsinh(error / np.maximum(scale, FLOOR))
+        span = np.maximum(FAST_STEPS, np.array(settings.horizons)[which])[:, None] / elapsed
+        self.seen[which] += known
+        first = 1.0 / np.maximum(self.seen[which], 1)
+        gain = np.maximum(2.0 / (span + 1.0), first).astype(np.float32)
+        self.fast[which] += np.where(known, gain * (size - self.fast[which]), np.float32(0.0))
+        forget = np.exp(-matured.elapsed / (MEMORY_DAYS * settings.day)).astype(np.float32)[:, None]
+        score = np.arcsinh(error / np.maximum(matured.scale, FLOOR))
         bins = np.clip(((score + EDGE) * (BINS / (2 * EDGE))).astype(np.intp), 0, BINS - 1)
-        forget = np.float32(np.exp(-elapsed / (MEMORY_DAYS * settings.day)))
-        self.mass[horizon] *= np.where(known, forget, np.float32(1.0))
-        which = np.flatnonzero(known)
-        self.mass[horizon, bins[which], which] += 1.0
+        for place, horizon in enumerate(which):
+            self.mass[horizon] *= np.where(known[place], forget[place], np.float32(1.0))
+            series = np.flatnonzero(known[place])
+            self.mass[horizon, bins[place, series], series] += 1.0
+            if horizon == self.middle:
+                self._learn_usual(step, size[place], known[place], float(elapsed[place, 0]), first[place])
+
+    def _learn_usual(self, step: int, size: Array, known: Mask, elapsed: float, first: NDArray[np.float64]) -> None:
+        gain = np.maximum(2.0 * elapsed / self.settings.day, first).astype(np.float32)
+        self.slow += np.where(known, gain * (size - self.slow), np.float32(0.0))
+        place = (step // self.settings.bin_steps) % self.settings.bins
+        fresh = np.where(self.of_day[place] > 0, self.of_day[place], self.slow)
+        self.of_day[place] = np.where(known, fresh + np.float32(TOD_GAIN * elapsed / self.settings.bin_steps) * (size - fresh), self.of_day[place])
 
     def widen(self, which: Mask, by: Array) -> None:
         """A level shift: errors of its size are to be thought possible at once."""

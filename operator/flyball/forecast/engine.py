@@ -14,7 +14,6 @@ from flyball.forecast import state
 from flyball.forecast.aggregate import Aggregator
 from flyball.forecast.conformal import Conformal
 from flyball.forecast.experts import PRIOR, View, ensemble
-from flyball.forecast.experts.ridge import Ridge
 from flyball.forecast.forecast import Forecast, Reason
 from flyball.forecast.history import Array, History, Mask, Rescale
 from flyball.forecast.levels import Levels
@@ -155,15 +154,12 @@ class Engine:
             self._push(self.step + 1, np.zeros(self.count, np.float32), nothing)
 
     def _take(self, step: int, values: Array, known: Mask) -> None:
-        for matured in self.pending.matured(step):
+        matured = self.pending.matured(step)
+        if matured is not None:
             self._learn(step, matured, values, known)
         view = self._push(step, values, known)
-        for horizon, length in enumerate(self.settings.horizons):
-            for expert in self.experts:
-                expert.learn(view, self.history.z(), known & (self.age >= length), horizon)
         for expert in self.experts:
-            if isinstance(expert, Ridge):
-                expert.solve()
+            expert.learn(view, known)
         self._predict(view)
 
     def _push(self, step: int, values: Array, known: Mask) -> View:
@@ -178,19 +174,34 @@ class Engine:
             before[change.which] = change.convert(before[change.which])
             self._rescale(step, change)
         self.profiles.update(step, self.history)
-        z = self.history.z()
+        settings, history, z = self.settings, self.history, self.history.z()
         day_ready, week_ready = self.profiles.ready(self.age)
-        _, slow, _ = self._at(step, day_ready, week_ready)
+        steps = [step - SHIFT_STEPS, step, *(step + horizon for horizon in settings.horizons)]
+        fast, slow, weekly = self._profiles(steps, day_ready, week_ready)
         opened = day_ready & ~self.profiles.ready(self.age - 1)[0]
         if opened.any():
-            self.levels.anchor(opened, slow, self.profiles.slow.mean(axis=0))
-        self.levels.update(z, slow, known)
+            self.levels.anchor(opened, slow[1], self.profiles.slow.mean(axis=0))
+        self.levels.update(z, slow[1], known)
         if first.any():
             self.levels.start(first)
         self._usual(z - before, known & ~first)
-        if self.settings.shift:
-            self._shift(step, day_ready, week_ready, z, slow)
-        return self._view(step, day_ready, week_ready)
+        if settings.shift:
+            self._shift(z, slow[1], slow[0])
+        third = settings.spans[1] // 3
+        return View(
+            step=step,
+            settings=settings,
+            history=history,
+            levels=self.levels,
+            now=(fast[1], slow[1], weekly[1]),
+            ahead=(fast[2:], slow[2:], weekly[2:]),
+            # A day before the steps ahead, but never ahead of now: a day before a day ahead is now.
+            yesterday=history.around([max(history.half, settings.day - horizon) for horizon in settings.horizons]),
+            yesterday_now=history.around([settings.day + back * third for back in (0, 1, 2)]).mean(axis=0),
+            day_ready=day_ready,
+            week_ready=week_ready,
+            scale=np.maximum(self.change, SMALLEST_CHANGE),
+        )
 
     def _usual(self, move: Array, known: Mask) -> None:
         gain = np.maximum(2.0 / (USUAL_CHANGE_DAYS * self.settings.day), 1.0 / np.maximum(self.history.seen - 1, 1))
@@ -199,8 +210,8 @@ class Engine:
         size = np.where(self.history.seen > self.settings.spans[1], np.minimum(size, 10.0 * self.change), size)
         self.change += np.where(known, gain * (size - self.change), 0.0).astype(np.float32)
 
-    def _shift(self, step: int, day_ready: Mask, week_ready: Mask, z: Array, slow: Array) -> None:
-        _, earlier, _ = self._at(step - SHIFT_STEPS, day_ready, week_ready)
+    def _shift(self, z: Array, slow: Array, earlier: Array) -> None:
+        """`slow` and `earlier`: the slow profile now and before the steps that are looked at."""
         shifted, by, level = self.shifts.look(self.history, self.levels, slow - earlier)
         if shifted.any():
             self.levels.move(shifted, level.astype(np.float32), slow, by.astype(np.float32))
@@ -208,36 +219,14 @@ class Engine:
 
     def _fill(self, step: int) -> Array:
         """What stands in for a missing value: profile plus level (reference, section 4: better than the last value from gaps of minutes on)."""
-        day_ready, week_ready = self.profiles.ready(self.age)
-        _, slow, _ = self._at(step, day_ready, week_ready)
-        return np.where(self.age >= 0, self.history.to_values(slow + self.levels.rest[3]), 0.0).astype(np.float32)
+        _, slow, _ = self._profiles([step], *self.profiles.ready(self.age))
+        return np.where(self.age >= 0, self.history.to_values(slow[0] + self.levels.rest[3]), np.float32(0.0))
 
-    def _at(self, step: int, day_ready: Mask, week_ready: Mask) -> tuple[Array, Array, Array]:
-        fast, slow, weekly = self.profiles.at(step)
+    def _profiles(self, steps: list[int], day_ready: Mask, week_ready: Mask) -> tuple[Array, Array, Array]:
+        """Fast, slow and weekly profile (steps, series); 0 where not ready."""
+        fast, slow, weekly = self.profiles.at(np.array(steps))
         zero = np.float32(0.0)
         return np.where(day_ready, fast, zero), np.where(day_ready, slow, zero), np.where(week_ready, weekly, zero)
-
-    def _view(self, step: int, day_ready: Mask, week_ready: Mask) -> View:
-        settings, history = self.settings, self.history
-        ahead = [self._at(step + horizon, day_ready, week_ready) for horizon in settings.horizons]
-        fast, slow, weekly = (np.stack(one) for one in zip(*ahead, strict=True))
-        # A day before the steps ahead, but never ahead of now: a day ahead the day before is now.
-        yesterday = [history.around(max(history.half, settings.day - horizon)) for horizon in settings.horizons]
-        third = settings.spans[1] // 3
-        before = np.mean([history.around(settings.day + back * third) for back in (0, 1, 2)], axis=0, dtype=np.float32)
-        return View(
-            step=step,
-            settings=settings,
-            history=history,
-            levels=self.levels,
-            now=self._at(step, day_ready, week_ready),
-            ahead=(fast, slow, weekly),
-            yesterday=np.stack(yesterday),
-            yesterday_now=before,
-            day_ready=day_ready,
-            week_ready=week_ready,
-            scale=np.maximum(self.change, SMALLEST_CHANGE),
-        )
 
     def _predict(self, view: View) -> None:
         height = len(self.settings.horizons)
@@ -256,21 +245,20 @@ class Engine:
         self.pending.keep(view.step, predictions, last, mixture, self.point, self.conformal.scale(view.step), awake)
 
     def _learn(self, step: int, matured: Matured, values: Array, known: Mask) -> None:
-        horizon, length = matured.horizon, self.settings.horizons[matured.horizon]
-        use = known & (self.age + 1 >= length) & np.isfinite(matured.given)
-        self.aggregator.learn(horizon, matured.experts, matured.mixture, matured.awake, values, use, self.history.size, matured.elapsed)
-        error = self.history.to_z(values) - self.history.to_z(np.where(use, matured.given, 0.0).astype(np.float32))
-        self.conformal.learn(horizon, step, error, matured.scale, use, matured.elapsed)
-        yesterday = np.full(self.count, np.nan)
-        if self.history.steps >= self.settings.day:
-            lag = self.settings.day - 1  # the value of `step` is not in the history yet
-            yesterday = np.where(self.history.valid(lag), np.abs(values - self.history.value(lag)), np.nan)
-        errors = np.stack([np.abs(values - matured.mixture), np.abs(values - matured.last), yesterday])
-        self.skill.learn(horizon, errors, use, matured.elapsed)
+        lengths = np.array(self.settings.horizons)[matured.horizons]
+        use = known & (self.age + 1 >= lengths[:, None]) & np.isfinite(matured.given)
+        self.aggregator.learn(matured, values, use, self.history.size)
+        given = np.where(use, matured.given, np.float32(0.0))
+        self.conformal.learn(matured, step, self.history.to_z(values) - self.history.to_z(given), use)
+        lag = self.settings.day - 1  # the value of `step` is not in the history yet
+        there = self.history.valid(lag) if self.history.steps >= self.settings.day else np.zeros(self.count, np.bool_)
+        yesterday = np.where(there, np.abs(values - self.history.value(lag)), np.float32(np.nan))
+        errors = np.stack([np.abs(values - matured.mixture), np.abs(values - matured.last), np.broadcast_to(yesterday, use.shape)])
+        self.skill.learn(matured.horizons, errors, use, matured.elapsed)
 
     def _rescale(self, step: int, change: Rescale) -> None:
         self.profiles.rescale(change)
-        _, slow, _ = self._at(step, *self.profiles.ready(self.age))
-        self.levels.rescale(change, slow)
+        _, slow, _ = self._profiles([step], *self.profiles.ready(self.age))
+        self.levels.rescale(change, slow[0])
         for expert in self.experts:
             expert.rescale(change)

@@ -76,9 +76,9 @@ class History:
         """The value `lag` steps before the last one, (series,); before the first value: 0."""
         return self.logs[self._slot(lag)]
 
-    def around(self, lag: int) -> Array:
-        """Mean z of the steps around the one `lag` steps before the last, (series,); `lag` at least `half`."""
-        return self.means[self._slot(lag)]
+    def around(self, lags: list[int]) -> Array:
+        """Mean z of the steps around those `lags` steps before the last, (lags, series); each at least `half`."""
+        return self.means[[self._slot(lag) for lag in lags]]
 
     def value(self, lag: int) -> Array:
         return self.values[self._slot(lag)]

@@ -20,61 +20,60 @@ LAST, MIXTURE, GIVEN = -3, -2, -1
 
 @dataclass(frozen=True, slots=True)
 class Matured:
-    """An origin whose outcome is known now."""
+    """The origins whose outcome is known now, one for each of some horizons (M)."""
 
-    horizon: int  # index
-    elapsed: int  # steps between kept origins
-    experts: Array  # (experts, series)
-    last: Array  # (series,) the last known value at the origin
-    mixture: Array  # (series,) the combination
-    given: Array  # (series,) what was given out
-    scale: Array  # (series,) of errors, in z
-    awake: Mask  # (experts, series)
+    horizons: NDArray[np.intp]  # (M,) indices
+    elapsed: NDArray[np.int64]  # (M,) steps between kept origins
+    experts: Array  # (M, experts, series)
+    last: Array  # (M, series) the last known value at the origin
+    mixture: Array  # (M, series) the combination
+    given: Array  # (M, series) what was given out
+    scale: Array  # (M, series) of errors, in z
+    awake: Mask  # (M, experts, series)
 
 
 class Pending:
-    """Rings of origins by horizon."""
+    """Rings of origins, one ring a horizon, one after the other in the same arrays (slots, ...)."""
 
     def __init__(self, experts: int, horizons: tuple[int, ...], count: int) -> None:
-        self.horizons = horizons
-        self.strides = [max(1, -(-horizon // HORIZON_OF_STRIDE)) for horizon in horizons]
-        slots = [horizon // stride + 1 for horizon, stride in zip(horizons, self.strides, strict=True)]
-        self.values = [np.zeros((slot, experts + 3, count), np.float32) for slot in slots]
-        self.scales = [np.zeros((slot, count), np.float32) for slot in slots]
-        self.awake = [np.zeros((slot, experts, count), np.bool_) for slot in slots]
-        self.steps: list[NDArray[np.int64]] = [np.full(slot, -1, np.int64) for slot in slots]
+        self.horizons = np.array(horizons, np.int64)
+        self.strides = np.maximum(1, -(-self.horizons // HORIZON_OF_STRIDE))
+        self.lengths = self.horizons // self.strides + 1
+        self.starts = np.cumsum(self.lengths) - self.lengths
+        slots = int(self.lengths.sum())
+        self.values = np.zeros((slots, experts + 3, count), np.float32)
+        self.scales = np.zeros((slots, count), np.float32)
+        self.awake = np.zeros((slots, experts, count), np.bool_)
+        self.steps = np.full(slots, -1, np.int64)
 
     def keep(self, step: int, experts: Array, last: Array, mixture: Array, given: Array, scale: Array, awake: Mask) -> None:
         """Keep an origin: arrays (experts, horizons, series), (series,), (horizons, series) three times, (experts, series)."""
-        for place, stride in enumerate(self.strides):
-            if step % stride:
-                continue
-            slot = (step // stride) % len(self.steps[place])
-            values = self.values[place][slot]
-            values[:LAST], values[LAST], values[MIXTURE], values[GIVEN] = experts[:, place], last, mixture[place], given[place]
-            self.scales[place][slot] = scale[place]
-            self.awake[place][slot] = awake
-            self.steps[place][slot] = step
+        which, slots = self._slots(np.full(len(self.horizons), step))
+        self.values[slots, :LAST] = np.swapaxes(experts[:, which], 0, 1)
+        self.values[slots, LAST], self.values[slots, MIXTURE], self.values[slots, GIVEN] = last, mixture[which], given[which]
+        self.scales[slots], self.awake[slots], self.steps[slots] = scale[which], awake, step
 
-    def matured(self, step: int) -> list[Matured]:
-        """The origins whose outcome is the value at `step`."""
-        found = []
-        for place, (horizon, stride) in enumerate(zip(self.horizons, self.strides, strict=True)):
-            origin = step - horizon
-            slot = (origin // stride) % len(self.steps[place])
-            if origin % stride or self.steps[place][slot] != origin:
-                continue
-            values = self.values[place][slot]
-            found.append(
-                Matured(
-                    place,
-                    stride,
-                    values[:LAST],
-                    values[LAST],
-                    values[MIXTURE],
-                    values[GIVEN],
-                    self.scales[place][slot],
-                    self.awake[place][slot],
-                )
-            )
-        return found
+    def matured(self, step: int) -> Matured | None:
+        """The origins whose outcome is the value at `step`; None where there is none."""
+        origins = step - self.horizons
+        which, slots = self._slots(origins)
+        there = self.steps[slots] == origins[which]
+        if not there.any():
+            return None
+        which, slots = which[there], slots[there]
+        values = self.values[slots]
+        return Matured(
+            horizons=which,
+            elapsed=self.strides[which],
+            experts=values[:, :LAST],
+            last=values[:, LAST],
+            mixture=values[:, MIXTURE],
+            given=values[:, GIVEN],
+            scale=self.scales[slots],
+            awake=self.awake[slots],
+        )
+
+    def _slots(self, origins: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """Which horizons keep their origin, and where."""
+        which = np.flatnonzero(origins % self.strides == 0)
+        return which, self.starts[which] + origins[which] // self.strides[which] % self.lengths[which]

@@ -60,15 +60,15 @@ class Profiles:
         ):
             bins[place] += np.where(enough, gain * (mean - bins[place]), 0.0).astype(np.float32)
 
-    def at(self, step: int) -> tuple[Array, Array, Array]:
-        """Fast, slow and weekly profile at a step, (series,) each; they mean nothing before they are `ready`."""
-        return self._between(self.fast, step), self._between(self.slow, step), self._between(self.weekly, step)
-
-    def _between(self, bins: Array, step: int) -> Array:
-        place = (step + 0.5) / self.bin_steps - 0.5
-        low = int(np.floor(place))
-        share = np.float32(place - low)
-        return bins[low % len(bins)] * (1 - share) + bins[(low + 1) % len(bins)] * share
+    def at(self, steps: NDArray[np.int64]) -> tuple[Array, Array, Array]:
+        """Fast, slow and weekly profile at steps (steps, series) each; they mean nothing before they are `ready`."""
+        places = (steps + 0.5) / self.bin_steps - 0.5
+        low = np.floor(places).astype(np.int64)
+        share = (places - low).astype(np.float32)[:, None]
+        fast, slow, weekly = (
+            bins[low % len(bins)] * (1 - share) + bins[(low + 1) % len(bins)] * share for bins in (self.fast, self.slow, self.weekly)
+        )
+        return fast, slow, weekly
 
     def rescale(self, change: Rescale) -> None:
         for bins in (self.fast, self.slow, self.weekly):

@@ -7,6 +7,7 @@ wins again: a forecast without skill is not used (DESIGN 4).
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flyball.forecast.history import Array, Mask
 
@@ -26,15 +27,14 @@ class Skill:
         self.demoted = np.zeros((horizons, count), np.bool_)
         self.day = day
 
-    def learn(self, horizon: int, errors: Array, known: Mask, elapsed: int) -> None:
-        """`errors` (3, series), absolute, of an origin that has matured. NaN: there was no such forecast."""
-        self.seen[horizon] += known
-        gain = np.maximum(elapsed / (MEMORY_DAYS * self.day), 1.0 / np.maximum(self.seen[horizon], 1))
+    def learn(self, which: NDArray[np.intp], errors: Array, known: Mask, elapsed: NDArray[np.int64]) -> None:
+        """`errors` (3, M, series), absolute, of origins of the horizons `which` that have matured. NaN: there was no such forecast."""
+        self.seen[which] += known
+        gain = np.maximum(elapsed[:, None] / (MEMORY_DAYS * self.day), 1.0 / np.maximum(self.seen[which], 1)).astype(np.float32)
         fresh = known & np.isfinite(errors)
-        self.errors[:, horizon] += np.where(fresh, gain * (np.where(fresh, errors, 0.0) - self.errors[:, horizon]), 0.0).astype(np.float32)
-        against = self.against(1)[horizon]
-        worse = np.nan_to_num(against, nan=1.0)
-        self.demoted[horizon] = np.where(self.demoted[horizon], worse < REGAINED, worse < LOST)
+        self.errors[:, which] += np.where(fresh, gain * (np.where(fresh, errors, np.float32(0.0)) - self.errors[:, which]), np.float32(0.0))
+        against = np.nan_to_num(self.against(1)[which], nan=1.0)
+        self.demoted[which] = np.where(self.demoted[which], against < REGAINED, against < LOST)
 
     def against(self, other: int) -> Array:
         """1 - error / error of the last value (1) or of yesterday's value (2); NaN where not known yet."""

@@ -42,8 +42,8 @@ class Expert(Protocol):
     def predict(self, view: View) -> tuple[Array, Mask]:
         """z at the horizons (horizons, series), and which series the expert has an opinion on (the others it sleeps through)."""
 
-    def learn(self, view: View, matured: Array, known: Mask, horizon: int) -> None:
-        """`matured` (series,) is z now, `horizon` (index) steps after an origin; known (series,) says where it was measured."""
+    def learn(self, view: View, known: Mask) -> None:
+        """The value of a step is in the view's history, known (series,) or filled: origins before it have matured."""
 
     def rescale(self, change: Rescale) -> None:
         """The scale of some series changed."""
@@ -52,7 +52,7 @@ class Expert(Protocol):
 class Stateless:
     """An expert that keeps nothing of its own."""
 
-    def learn(self, view: View, matured: Array, known: Mask, horizon: int) -> None:
+    def learn(self, view: View, known: Mask) -> None:
         """Nothing to learn."""
 
     def rescale(self, change: Rescale) -> None:

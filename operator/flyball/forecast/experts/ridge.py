@@ -25,8 +25,9 @@ RIDGE = 3.0
 """Origins' worth of "no change from the level" in the shared solution."""
 TURNS = 12
 """Ticks in which all series have been solved once."""
-CLIP = 8.0
-"""Features and outcomes further from the level than so many usual changes are cut there: one odd hour must not own the weights."""
+CLIP = 60.0
+"""Features and outcomes further from the level than so many usual one-step changes are cut there: one odd hour must not own the weights. A steep
+daily pattern moves by 30 of them within an hour."""
 
 
 def features(view: View) -> Array:
@@ -74,6 +75,7 @@ class Ridge:
         self.weights = np.repeat(self.shared.astype(np.float32)[:, :, None], count, axis=2)
         slots = [horizon // STRIDE + 1 for horizon in settings.horizons]
         self.kept = [np.zeros((slot, FEATURES + 2, count), np.float32) for slot in slots]  # features, level and scale of an origin
+        self.entered = [np.full(slot, -1, np.int64) for slot in slots]
         self.forget = float(np.exp(-STRIDE / (MEMORY_DAYS * settings.day)))
         self.turn = 0
 
@@ -83,29 +85,33 @@ class Ridge:
         if view.step % STRIDE == 0:
             for place in range(len(self.settings.horizons)):
                 kept = self.kept[place][(view.step // STRIDE) % len(self.kept[place])]
+                self.entered[place][(view.step // STRIDE) % len(self.kept[place])] = view.step
                 kept[:FEATURES], kept[FEATURES], kept[FEATURES + 1] = x[:, place], level, view.scale
         change = np.einsum("fhn,hfn->hn", x, self.weights)
         return level + change * view.scale, view.levels.count >= self.settings.spans[1]
 
-    def learn(self, view: View, matured: Array, known: Mask, horizon: int) -> None:
-        origin = view.step - self.settings.horizons[horizon]
-        if origin % STRIDE:
-            return
+    def learn(self, view: View, known: Mask) -> None:
+        for horizon, length in enumerate(self.settings.horizons):
+            if (view.step - length) % STRIDE == 0:
+                self._enter(view.step - length, view.history.z(), known, horizon)
+        self._solve()
+
+    def _enter(self, origin: int, matured: Array, known: Mask, horizon: int) -> None:
+        """An origin's outcome is known: it enters the normal equations."""
         kept = self.kept[horizon][(origin // STRIDE) % len(self.kept[horizon])]
         x, level, scale = kept[:FEATURES], kept[FEATURES], kept[FEATURES + 1]
-        use = (known & (scale > 0)).astype(np.float32)
+        use = (known & (scale > 0) & (self.entered[horizon][(origin // STRIDE) % len(self.kept[horizon])] == origin)).astype(np.float32)
         y = np.clip((matured - level) / np.maximum(scale, 1e-12), -CLIP, CLIP)
         gram, moment = self.gram[horizon], self.moment[horizon]
         forget = np.where(use > 0, np.float32(self.forget), np.float32(1.0))
         gram *= forget
         moment *= forget
         weighted = x * use
-        for one in range(FEATURES):
-            gram[one] += weighted[one] * x
+        gram += weighted[:, None] * x[None]
         moment += weighted * y
         self.origins[horizon] = self.origins[horizon] * forget + use
 
-    def solve(self) -> None:
+    def _solve(self) -> None:
         """The shared weights anew, and those of every twelfth series."""
         count = self.gram.shape[-1]
         if self.turn % TURNS == 0:
