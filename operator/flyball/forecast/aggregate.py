@@ -47,7 +47,7 @@ class Aggregator:
         self.losses[:, matured.horizons] = losses * forget + loss
 
     def _rate(self, gaps: Array) -> Array:
-        return np.float32(np.log(len(self.prior))) / np.maximum(gaps, np.float32(1e-6))
+        return np.asarray(np.log(len(self.prior)) / np.maximum(gaps, 1e-6), np.float32)
 
     def _weigh(self, losses: Array, gaps: Array, awake: Mask) -> Array:
         heard = np.where(awake, losses, np.float32(1e30))

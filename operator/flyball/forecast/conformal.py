@@ -54,7 +54,7 @@ class Conformal:
         settings = self.settings
         places = [((step + horizon) // settings.bin_steps) % settings.bins for horizon in settings.horizons]
         usual = np.where(self.of_day[places] > 0, self.of_day[places], self.slow)
-        return np.sqrt(np.maximum(self.fast, FLOOR) * np.maximum(usual, FLOOR))
+        return np.asarray(np.sqrt(np.maximum(self.fast, FLOOR) * np.maximum(usual, FLOOR)), np.float32)
 
     def learn(self, matured: Matured, step: int, error: Array, known: Mask) -> None:
         """Origins have matured at `step`: their errors in z (M, series), and which to learn from."""

@@ -130,7 +130,7 @@ class Engine:
     def _reasons(self) -> tuple[Reason, ...]:
         stale = self.history.missing >= self.settings.stale_after
         cold = self.age < 2 * self.settings.spans[1]
-        lost = self.skill.demoted.all(axis=0)
+        lost = np.atleast_1d(self.skill.demoted.all(axis=0))
         found = []
         for series in range(self.count):
             if cold[series]:

@@ -35,7 +35,7 @@ class Rescale:
     def convert(self, z: Array) -> Array:
         """`z` (..., len(which)) in the new scale. Values below 0 (differences of levels) keep their distance from 0."""
         size = np.expm1(np.abs(z)) * (self.before / self.after)
-        return np.copysign(np.log1p(size), z).astype(np.float32)
+        return np.asarray(np.copysign(np.log1p(size), z), np.float32)
 
 
 class History:
@@ -74,17 +74,17 @@ class History:
 
     def z(self, lag: int = 0) -> Array:
         """The value `lag` steps before the last one, (series,); before the first value: 0."""
-        return self.logs[self._slot(lag)]
+        return np.asarray(self.logs[self._slot(lag)])
 
     def around(self, lags: list[int]) -> Array:
         """Mean z of the steps around those `lags` steps before the last, (lags, series); each at least `half`."""
         return self.means[[self._slot(lag) for lag in lags]]
 
     def value(self, lag: int) -> Array:
-        return self.values[self._slot(lag)]
+        return np.asarray(self.values[self._slot(lag)])
 
     def valid(self, lag: int = 0) -> Mask:
-        return self.known[self._slot(lag)]
+        return np.asarray(self.known[self._slot(lag)])
 
     def to_z(self, values: Array, which: NDArray[np.intp] | slice = slice(None)) -> Array:
         """z of values (..., series), or of values of `which` series."""
@@ -92,7 +92,7 @@ class History:
 
     def to_values(self, z: Array) -> Array:
         """Values of z (..., series), never negative."""
-        return np.maximum(np.expm1(np.minimum(z, 60.0)), 0.0) * (self.size / np.float32(GAIN))
+        return np.asarray(np.maximum(np.expm1(np.minimum(z, 60.0)), 0.0) * (self.size / np.float32(GAIN)), np.float32)
 
     def _slot(self, lag: int) -> int:
         if not 0 <= lag < self.length:

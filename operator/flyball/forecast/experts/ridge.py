@@ -55,7 +55,7 @@ def features(view: View) -> Array:
     both = np.empty((FEATURES, height, len(short)), np.float32)
     for place, one in enumerate([*flat, *curved]):
         both[place] = one
-    return np.clip(both / view.scale, -CLIP, CLIP)
+    return np.asarray(np.clip(both / view.scale, -CLIP, CLIP), np.float32)
 
 
 class Ridge:
@@ -137,7 +137,7 @@ class Ridge:
     def typical(self) -> NDArray[np.float64]:
         """Mean Gram of an origin over all series (horizons, features, features)."""
         origins = self.origins.sum(axis=-1, dtype=np.float64)
-        return self.gram.sum(axis=-1, dtype=np.float64) / np.maximum(origins, 1.0)[:, None, None]
+        return np.asarray(self.gram.sum(axis=-1, dtype=np.float64) / np.maximum(origins, 1.0)[:, None, None])
 
     def _share(self) -> None:
         """Pool all series, each as if it had at most a day of origins, beside the weights that came along."""
