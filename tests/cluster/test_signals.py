@@ -16,6 +16,7 @@ import pytest
 from flyball.cpu.tower import Reading
 from flyball.signals import NoValue, ObjectiveReader, Prometheus, SignalError, indicators, read_workloads
 from flyball.slo import Objective
+from hack.cluster import tools
 from tests.cluster.shop_metrics import FAST, RATE, Server, Shop, free_port
 
 LOOKBACK = 5.0
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Shop]:
+    tools.path("prometheus")  # where it has to be compiled first, the history that ends now would be minutes old when it is scraped
     its = Shop()
     yield its
     its.close()
