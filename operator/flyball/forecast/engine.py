@@ -29,6 +29,9 @@ MEMORY_DAYS = 3.0
 USUAL_CHANGE_DAYS = 0.5
 """Memory of the usual one-step change that the ridge measures in."""
 SMALLEST_CHANGE = 1e-3
+PEAKS = 3.0
+"""No forecast and no bound lies above so many times the largest value of the last weeks: on logs a wide band an hour ahead would say a hundred times
+the load, which nobody can act on."""
 
 
 class Engine:
@@ -94,7 +97,7 @@ class Engine:
         quantiles = np.array(settings.quantiles, np.float64)
         middle = self.history.to_z(np.nan_to_num(self.point))
         away = self.conformal.offsets(quantiles, self.conformal.scale(self.step))
-        values = self.history.to_values(middle[None] + away)
+        values = np.minimum(self.history.to_values(middle[None] + away), PEAKS * self.history.peak)
         values = np.maximum.accumulate(np.where(np.isnan(self.point), np.nan, values), axis=0)
         reasons = self._reasons()
         ready = self.profiles.delay + self.profiles.bin_steps + settings.day
@@ -234,7 +237,7 @@ class Engine:
         awake = np.empty((len(self.experts), self.count), np.bool_)
         for place, expert in enumerate(self.experts):
             z, awake[place] = expert.predict(view)
-            predictions[place] = self.history.to_values(z)
+            predictions[place] = np.minimum(self.history.to_values(z), PEAKS * self.history.peak)
         awake &= self.age >= 0
         predictions = np.where(awake[:, None], predictions, np.float32(0.0))
         self.weights = self.aggregator.weights(awake)

@@ -55,6 +55,14 @@ def test_quantiles_never_cross_and_are_never_negative(learned: TheEngine) -> Non
     assert (values >= 0).all()
 
 
+def test_no_bound_lies_beyond_three_times_what_was_ever_seen() -> None:
+    """Values that jump by factors of a thousand make bands on logs that no cluster could be built for."""
+    rng = np.random.default_rng(1)
+    forecast = run(10.0 ** rng.uniform(-1, 3, (3 * DAY, 2))).forecast()
+    assert forecast.values.max() <= 3.0 * 1000.0
+    assert forecast.values.max() > 300.0
+
+
 def test_a_band_covers_what_it_says() -> None:
     """One-sided 95 % over the last four of ten days, all horizons."""
     values = daily(10, noise=0.15, seed=5)
