@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flyball.sim.arrivals import Arrivals
 from flyball.sim.plant import Plant
@@ -85,7 +86,7 @@ class Account:
         self._reversals.append(reversals(self._total_quota, REVERSAL_SHARE))
         del self._total_quota[:-1]
 
-    def minutes(self, latency: np.ndarray[tuple[int], np.dtype[np.float32]], last_chunk: Floats) -> Minutes:
+    def minutes(self, latency: NDArray[np.float32], last_chunk: Floats) -> Minutes:
         """The rows of all whole minutes."""
         count = len(self._by_minute)
         ends = np.cumsum(self._arrivals.counts)
@@ -121,7 +122,7 @@ class Account:
         return rows[:, 0 if used else 1].mean(axis=0) if len(rows) else np.zeros(self._services)  # type: ignore[no-any-return]
 
 
-def _quantile(ordered: np.ndarray[tuple[int], np.dtype[np.float32]], share: float) -> float:
+def _quantile(ordered: NDArray[np.float32], share: float) -> float:
     """The smallest value that a share of all does not exceed."""
     return float(ordered[max(0, math.ceil(share * len(ordered)) - 1)]) if len(ordered) else math.nan
 

@@ -66,9 +66,7 @@ def next_end(bw: Any, g: int, t: float) -> float:
 
 
 @jit
-def settle(
-    glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, node: Any, members: Any, vis: Any, when: Any, winner: Any, c: int, t: float
-) -> None:
+def settle(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, node: Any, members: Any, vis: Any, when: Any, winner: Any, c: int, t: float) -> None:
     """After visits came or went, or a period ended: who runs, how fast, and when the container's next event is. Its accounts are up to date."""
     k = cont[c]
     if glob[0].sliced != 0:

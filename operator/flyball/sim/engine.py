@@ -122,7 +122,19 @@ def touch(glob: Any, cont: Any, dirty: Any, c: int) -> None:
 
 @jit
 def send(
-    glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, places: Any, service: Any, dirty: Any, place: int, parent: int, request: int, t: float
+    glob: Any,
+    cont: Any,
+    bw: Any,
+    local: Any,
+    cpus: Any,
+    vis: Any,
+    places: Any,
+    service: Any,
+    dirty: Any,
+    place: int,
+    parent: int,
+    request: int,
+    t: float,
 ) -> int:
     """A call leaves for a replica of its service; what it will cost is drawn here."""
     v = take(glob, vis)
@@ -201,7 +213,20 @@ def call(
 
 @jit
 def ended(
-    glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, places: Any, stages: Any, service: Any, dirty: Any, latency: Any, log: Any, v: int, t: float
+    glob: Any,
+    cont: Any,
+    bw: Any,
+    local: Any,
+    cpus: Any,
+    vis: Any,
+    places: Any,
+    stages: Any,
+    service: Any,
+    dirty: Any,
+    latency: Any,
+    log: Any,
+    v: int,
+    t: float,
 ) -> None:
     """A visit has done its CPU work of this phase: it calls, or it ends and with it, perhaps, the visits above."""
     x = vis[v]
@@ -278,9 +303,7 @@ def write_quota(
 
 
 @jit
-def start(
-    glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, node: Any, members: Any, vis: Any, when: Any, winner: Any, t: float
-) -> None:
+def start(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, node: Any, members: Any, vis: Any, when: Any, winner: Any, t: float) -> None:
     """Note the first event of every container, or all events anew after speeds have changed at `t`."""
     for c in range(len(cont)):
         catch_up(glob, cont, bw, local, cpus, c, t)

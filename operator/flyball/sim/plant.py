@@ -117,7 +117,9 @@ class Plant:
             == FULL
         ):  # fmt: skip
             if len(t.vis) >= VISITS_MOST:
-                raise Overloaded(f"{self.application.name}: {self.in_flight} requests are waiting at {self.now:.0f} s; its grants are too small for this load")
+                raise Overloaded(
+                    f"{self.application.name}: {self.in_flight} requests are waiting at {self.now:.0f} s; its grants are too small for this load"
+                )
             grow(t, 2 * len(t.vis))
         self.now = until
 

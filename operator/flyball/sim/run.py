@@ -34,7 +34,7 @@ class Settings:
     burst: bool = False
     """Whether policies may write a burst allowance."""
     lag_seconds: float = 15.0
-    """Age of the oldest scrape that counts as the newest: 15 shows windows whose data are 0 to 75 s old, each second of lag more makes it later."""
+    """Age that a scrape must have to be seen: at 15 the minute that is seen lies 15 to 75 s back, or up to 15 s more by its phase."""
     lookback_seconds: float = 60.0
     scrape_seconds: float = 15.0
     warmup_seconds: float = 0.0
@@ -50,7 +50,7 @@ def simulate(
     rates: Floats,
     policy: Policy,
     seed: int,
-    settings: Settings = Settings(),  # noqa: B008
+    settings: Settings = Settings(),
     *,
     disturb: Disturb | None = None,
     arrivals: Floats | None = None,

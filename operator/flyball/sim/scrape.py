@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flyball.sim.policy import Floats, Ints, SlowObservation
 from flyball.slo import Cell, Ledger, Objective, cell_start
@@ -21,12 +22,21 @@ class Scrapes:
     """Counters by second, kept for as long as a window can look back."""
 
     def __init__(
-        self, objective: Objective, service: Ints, services: int, grant: Floats, seed: int, *, scrape_seconds: float, lookback_seconds: float, lag_seconds: float
+        self,
+        objective: Objective,
+        service: Ints,
+        services: int,
+        grant: Floats,
+        seed: int,
+        *,
+        scrape_seconds: float,
+        lookback_seconds: float,
+        lag_seconds: float,
     ) -> None:
-        if lag_seconds < scrape_seconds:
-            raise ValueError(f"the lag of {lag_seconds:.0f} s must be at least one scrape interval ({scrape_seconds:.0f} s)")
+        if lag_seconds < 0:
+            raise ValueError(f"signals cannot come from the future: lag_seconds is {lag_seconds}")
         rng = np.random.default_rng(np.random.SeedSequence([seed, 5]))
-        self._interval, self._lookback, self._hidden = int(scrape_seconds), int(lookback_seconds), int(lag_seconds - scrape_seconds)
+        self._interval, self._lookback, self._hidden = int(scrape_seconds), int(lookback_seconds), int(lag_seconds)
         self._phase = rng.integers(0, self._interval, len(service))
         self._request_phase = int(rng.integers(0, self._interval))
         self._rows = self._lookback + self._hidden + 2 * self._interval + int(objective.window_seconds > 0) * 61
@@ -43,7 +53,7 @@ class Scrapes:
             self._cpu[row, place] = values
         self._requests[row] = good, total
 
-    def observe(self, now: int, log: np.ndarray[tuple[int], np.dtype[np.float32]]) -> SlowObservation:
+    def observe(self, now: int, log: NDArray[np.float32]) -> SlowObservation:
         """What a query at `now` answers. `log` holds all latencies in order of their ends."""
         seen = now - self._hidden
         newest = self._newest(seen, np.array([self._request_phase]))[0]

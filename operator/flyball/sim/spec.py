@@ -135,6 +135,8 @@ def _check(application: Application) -> None:
         for visit in request_type.root.walk():
             if visit.service not in names:
                 raise ValueError(f"{application.name}: {request_type.name} calls {visit.service}, which is no service of it")
+            if not all(visit.stages):
+                raise ValueError(f"{application.name}: a visit of {visit.service} in {request_type.name} has a stage without calls")
             shares = 0 <= visit.before <= 1 and 0 <= visit.hit <= 1
             if not (shares and visit.work_seconds >= 0 and visit.tail >= 0 and visit.delay_seconds >= 0 and math.isfinite(visit.work_seconds)):
                 raise ValueError(f"{application.name}: a visit of {visit.service} in {request_type.name} has a share or a time that cannot be")

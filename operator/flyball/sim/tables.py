@@ -221,7 +221,9 @@ def _trees(application: Application) -> tuple[Any, Any, Any]:
     rows: list[tuple[Any, ...]] = []
     stages: list[tuple[int, int]] = []
     for visit in visits:  # grows while it is walked: breadth first
-        rows.append((number[visit.service], len(stages), len(visit.stages), visit.work_seconds, visit.tail, visit.before, visit.hit, visit.delay_seconds))
+        rows.append(
+            (number[visit.service], len(stages), len(visit.stages), visit.work_seconds, visit.tail, visit.before, visit.hit, visit.delay_seconds)
+        )
         for stage in visit.stages:
             stages.append((len(visits), len(stage)))
             visits.extend(stage)
