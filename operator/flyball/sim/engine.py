@@ -65,25 +65,7 @@ def advance(
             g.request += 1
             g.in_flight += 1
         else:
-            catch_up(glob, cont, bw, local, cpus, c, t)
-            k = cont[c]
-            touch(glob, cont, dirty, c)
-            if g.sliced != 0:
-                timers(glob, cont, bw, local, cpus, c, t)
-            elif t >= bw[c].timer:
-                end_of_period(bw, c)
-            if t >= k.background_at:
-                k.background_at += k.background_period
-                v = take(glob, vis)
-                vis[v].phase = BACKGROUND
-                vis[v].cont = c
-                run(glob, cont, bw, local, cpus, vis, dirty, v, k.background_work, t)
-            elif t >= k.finish_at:
-                v = k.root
-                k.root = pop(vis, v)
-                k.n -= 1
-                k.v = max(k.v, vis[v].key) if k.n > 0 else 0.0
-                ended(glob, cont, bw, local, cpus, vis, places, stages, service, dirty, latency, log, v, t)
+            own_event(glob, cont, bw, local, cpus, vis, places, stages, service, dirty, latency, log, c, t)
         for i in range(g.touched):
             c = dirty[i]
             cont[c].dirty = 0
@@ -92,6 +74,34 @@ def advance(
     for c in range(len(cont)):
         catch_up(glob, cont, bw, local, cpus, c, until)
     return DONE
+
+
+@jit
+def own_event(
+    glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, places: Any, stages: Any, service: Any, dirty: Any, latency: Any, log: Any,
+    c: int, t: float,
+) -> None:  # fmt: skip
+    """What a container itself has at `t`: the end of a period, background work, a visit that has had its CPU. One that is none of these only needs
+    settling: its pool is empty."""
+    catch_up(glob, cont, bw, local, cpus, c, t)
+    k = cont[c]
+    touch(glob, cont, dirty, c)
+    if glob[0].sliced != 0:
+        timers(glob, cont, bw, local, cpus, c, t)
+    elif t >= bw[c].timer:
+        end_of_period(bw, c)
+    if t >= k.background_at:
+        k.background_at += k.background_period
+        v = take(glob, vis)
+        vis[v].phase = BACKGROUND
+        vis[v].cont = c
+        run(glob, cont, bw, local, cpus, vis, dirty, v, k.background_work, t)
+    elif t >= k.finish_at:
+        v = k.root
+        k.root = pop(vis, v)
+        k.n -= 1
+        k.v = max(k.v, vis[v].key) if k.n > 0 else 0.0
+        ended(glob, cont, bw, local, cpus, vis, places, stages, service, dirty, latency, log, v, t)
 
 
 @jit
@@ -274,8 +284,8 @@ def ended(
 
 @jit
 def write_quota(
-    glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, node: Any, members: Any, vis: Any, when: Any, winner: Any, g: int, quota: float, burst: float,
-    writes: int, t: float,
+    glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, node: Any, members: Any, vis: Any, when: Any, winner: Any, g: int,
+    quota: float, burst: float, writes: int, t: float,
 ) -> None:  # fmt: skip
     """Set quota and burst (CPU seconds a period) of group `g` as the kernel does: each write refills the pool, empties the CPUs' own accounts and
     lets everything run again."""
