@@ -1,7 +1,7 @@
 """The simulator as a Gymnasium environment, for people who research controllers.
 
-An episode is one run. A step is the slow level's interval: the agent names a number per service, the plant runs on, the observation is what Prometheus
-shows. `action="targets"`: throttle targets, held each second by Flyball's captains. `action="quotas"`: quotas as shares of the grant.
+An episode is one run. A step is the slow level's interval: the agent names a number per service, the plant runs on, the observation is what
+Prometheus shows. `action="targets"`: throttle targets, held each second by Flyball's captains. `action="quotas"`: quotas as shares of the grant.
 
     env = CpuEnv(shop(), rates)
     observation, info = env.reset(seed=1)
