@@ -202,4 +202,4 @@ def _below(cont: Any, c: int, n: int) -> int:
     x ^= x >> S7
     x ^= x << S17
     cont[c].rng = x
-    return int(x % np.uint64(n))
+    return np.int64(x % np.uint64(n))  # type: ignore[return-value]
