@@ -2,7 +2,8 @@
 
 Services, mix and the paper's 2,000 requests/s are published (DeathStarBench `hotelReservation`: its wrk2 script sends 60 % searches, 39 %
 recommendations, .5 % log-ins, .5 % reservations; Autothrottle controls 17 pods of it). Call graph: as the services' handlers call each other. CPU per
-visit, hit rates and tails: ours (see `parts`); in sum 4.1 ms a request, .7 of the 5.8 ms that Autothrottle allocated.
+visit, hit rates, tails and waits: ours (see `parts`); in sum 4.1 ms a request, .7 of the 5.8 ms that Autothrottle allocated. A call waits 2 ms without
+CPU (network, connection pools): with CPU alone the 99 % quantile would be a tenth of the objective, and it is published that the objective binds.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from flyball.sim.apps.parts import TAIL_LEAN, cache, lean, mongo, sequence, stor
 from flyball.sim.spec import Application, Node, RequestType, Visit
 
 MS = 0.001
+WAIT = 2.0 * MS
 
 
 def hotel_reservation() -> Application:
@@ -18,13 +20,13 @@ def hotel_reservation() -> Application:
     profile = _cached("profile", "memcached-profile", "mongodb-profile", 0.9 * MS, hit=0.97)
     reservation = _cached("reservation", "memcached-reserve", "mongodb-reservation", 0.9 * MS, hit=0.95)
     rate = _cached("rate", "memcached-rate", "mongodb-rate", 0.8 * MS, hit=0.97)
-    geo = Visit("geo", 0.7 * MS, tail=TAIL_LEAN)
-    near = Visit("search", 0.6 * MS, sequence(geo, rate), tail=TAIL_LEAN)
-    user = Visit("user", 0.5 * MS, tail=TAIL_LEAN)
-    recommendation = Visit("recommendation", 0.8 * MS, tail=TAIL_LEAN)
+    geo = _call("geo", 0.7 * MS)
+    near = _call("search", 0.6 * MS, geo, rate)
+    user = _call("user", 0.5 * MS)
+    recommendation = _call("recommendation", 0.8 * MS)
 
     def at_the_front(work: float, *calls: Visit) -> Visit:
-        return Visit("frontend", work, sequence(*calls), tail=0.6)
+        return Visit("frontend", work, sequence(*calls), tail=0.6, delay_seconds=WAIT)
 
     return Application(
         name="hotel-reservation",
@@ -44,11 +46,16 @@ def hotel_reservation() -> Application:
     )
 
 
+def _call(service: str, work: float, *calls: Visit) -> Visit:
+    return Visit(service, work, sequence(*calls), tail=TAIL_LEAN, delay_seconds=WAIT)
+
+
 def _cached(service: str, memcached: str, mongodb: str, work: float, *, hit: float) -> Visit:
     """Ask the cache; where it misses, the database."""
-    return Visit(service, work, sequence(Visit(memcached, 0.12 * MS, sequence(store(mongodb, 1.5 * MS)), tail=TAIL_LEAN, hit=hit)), tail=0.5)
+    return _call(service, work, Visit(memcached, 0.12 * MS, sequence(store(mongodb, 1.5 * MS)), tail=TAIL_LEAN, hit=hit))
 
 
 def _write(service: str, memcached: str, mongodb: str) -> Visit:
     """A booking: look at what is free, write to the database, then to the cache."""
-    return Visit(service, 1.5 * MS, sequence(Visit(memcached, 0.12 * MS), store(mongodb, 1.8 * MS), store(mongodb, 1.8 * MS), Visit(memcached, 0.12 * MS)))
+    touch = Visit(memcached, 0.12 * MS, tail=TAIL_LEAN)
+    return _call(service, 1.5 * MS, touch, store(mongodb, 1.8 * MS), store(mongodb, 1.8 * MS), touch)
