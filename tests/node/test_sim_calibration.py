@@ -1,8 +1,8 @@
 """The simulator against this machine's kernel: the same demand under the same quotas, throttled periods and CPU received compared.
 
-Each pattern is a schedule of work, run by a real process in a cgroup of its own and by the engine's level `sliced`. Processes burn CPU by their own
-CPU clock, so that the demand is exact to some microseconds; schedules are jittered, so that a group's random period offset does not decide the
-result, and the simulator's figure is the mean over 40 offsets. Needs root and cgroup v1; a minute and a half. The table goes to
+Each pattern is a schedule of work, run by a real process in a cgroup of its own and by the engine's level `sliced`. Processes burn CPU by counting,
+corrected by their own CPU clock between pieces; schedules are jittered, so that a group's random period offset does not decide the
+result; the kernel's figure is the mean of three groups, the simulator's of 40 offsets. Needs root and cgroup v1; two minutes. The table goes to
 build/bench/sim_calibration.json.
 """
 
@@ -28,22 +28,31 @@ pytestmark = [pytest.mark.node, needs_kernel]
 
 SECONDS = 12.0
 LEAD_SECONDS = 1.0
-AT_ONCE = 3  # patterns side by side: together below .4 core, so that they wait for their quota and not for a CPU
+GROUPS = 3  # of each pattern, each with an offset of its own
+AT_ONCE = 1  # patterns side by side: three groups use at most .5 core, so that they wait for their quota and not for a CPU
 OFFSETS = 40
 SHARES = "262144"  # whatever else runs here must not look like throttling
-AGREES = 0.10
+PIECE = 0.0007  # seconds: sums never equal a quota plus the millisecond that a CPU keeps, where a microsecond would decide
+CPUS = 2
 NEAR = 0.02  # of wall periods: below 2 in 100 a relative difference says nothing
 OUT = Path(__file__).resolve().parents[2] / "build" / "bench" / "sim_calibration.json"
 BURN = """
 import json, os, signal, sys, time
 start, plan = json.loads(sys.argv[1])
+def spin(turns):
+    for _ in range(turns): pass
+begun = time.thread_time()
+spin(1_000_000)
+per_second = 1_000_000 / (time.thread_time() - begun)
 os.kill(os.getpid(), signal.SIGSTOP)
 done = time.thread_time()
 for at, work in plan:
     wait = start + at - time.monotonic()
     if wait > 0: time.sleep(wait)
     done += work
-    while time.thread_time() < done: pass
+    # Reading the CPU clock makes the kernel look at the quota, which it else does at its ticks: so once, as the piece begins, and never in it.
+    # What a piece was too long or too short is made good by the next.
+    spin(max(1000, int((done - time.thread_time()) * per_second)))
 time.sleep(1000)
 """
 
@@ -54,18 +63,18 @@ class Pattern:
 
     name: str
     quota: float
-    work: float = 0.0  # of one piece; 0: always busy
-    interval: float = 0.0  # seconds between pieces, on average
-    pieces: tuple[int, int] = (1, 1)  # that come together
+    interval: float = 0.0  # seconds between pieces, on average; 0: always busy
+    pieces: tuple[int, int] = (0, 0)  # of work that come together, from and to
     processes: int = 1
     burst: float = 0.0
     pod_quota: float = 0.0
     write_seconds: float = 0.0  # the same quota again, so often
+    within: float = 0.10  # relative difference of throttled periods that is accepted; more than 10 % only with a reason in the design page
     seed: int = 1
 
     def schedule(self) -> list[tuple[float, int]]:
         """Times and numbers of pieces."""
-        if not self.work:
+        if not self.interval:
             return [(0.0, 1)]
         rng = np.random.default_rng(self.seed)
         times = np.arange(0.05, SECONDS - 0.2, self.interval)
@@ -75,20 +84,20 @@ class Pattern:
 
 
 PATTERNS = (
-    Pattern("sparse: 8 ms each second under 5 ms", 5, 8, 1.0),
+    Pattern("sparse: 8.4 ms each second under 5 ms", 5, 1.0, (12, 12)),
     Pattern("dense: always busy under 10 ms", 10),
-    Pattern("steady: 3 ms each 80 ms under 5 ms", 5, 3, 0.08),
+    Pattern("steady: 1.4 to 4.9 ms each 80 ms under 5 ms", 5, 0.08, (2, 7), within=0.4),
     Pattern("multi-threaded, dense: two always busy under 10 ms", 10, processes=2),
-    Pattern("multi-threaded: two times 4 ms each 400 ms under 5 ms", 5, 4, 0.4, processes=2),
-    Pattern("bursty: 3 to 15 ms each 300 ms under 5 ms", 5, 3, 0.3, (1, 5)),
-    Pattern("burst allowance: 3 to 15 ms each 300 ms under 5 ms and a burst of 5 ms", 5, 3, 0.3, (1, 5), burst=5),
-    Pattern("two levels, dense: container 10 ms in a pod of 5 ms", 10, pod_quota=5),
-    Pattern("two levels: 3 to 15 ms each 300 ms, container 8 ms in a pod of 5 ms", 8, 3, 0.3, (1, 5), pod_quota=5),
+    Pattern("multi-threaded: twice 1.4 to 7 ms each 400 ms under 5 ms", 5, 0.4, (2, 10), processes=2),
+    Pattern("bursty: 1.4 to 16.8 ms each 300 ms under 5 ms", 5, 0.3, (2, 24)),
+    Pattern("burst allowance: 1.4 to 16.8 ms each 300 ms under 5 ms, burst 5 ms", 5, 0.3, (2, 24), burst=5),
+    Pattern("two levels, dense: a container without a limit of its own in a pod of 5 ms", 10, pod_quota=5),
+    Pattern("two levels: 1.4 to 16.8 ms each 300 ms, container and pod 5 ms", 5, 0.3, (2, 24), pod_quota=5),
     Pattern("dense, written each second", 10, write_seconds=1.0),
-    Pattern("dense, written each 200 ms", 10, write_seconds=0.2),
-    Pattern("sparse, written each second", 5, 8, 1.0, write_seconds=1.0),
+    Pattern("dense, written each 230 ms", 10, write_seconds=0.23),
+    Pattern("sparse, written each second: 8.4 ms each second under 5 ms", 5, 1.0, (12, 12), write_seconds=1.0),
     Pattern("less than a slice, dense: always busy under 2 ms", 2),
-    Pattern("less than a slice: 3 ms each 250 ms under 2 ms", 2, 3, 0.25),
+    Pattern("less than a slice: .7 to 4.9 ms each 250 ms under 2 ms", 2, 0.25, (1, 7), within=0.3),
 )
 
 
@@ -105,26 +114,31 @@ class Counted:
         return Counted(self.used - other.used, self.throttled - other.throttled, self.periods - other.periods, self.by_pod - other.by_pod)
 
 
+def mean(rows: list[Counted]) -> Counted:
+    return Counted(*(float(value) for value in np.mean([(its.used, its.throttled, its.periods, its.by_pod) for its in rows], axis=0)))
+
+
 def simulated(pattern: Pattern) -> Counted:
-    arrivals = [at for at, pieces in pattern.schedule() for _ in range(pieces * pattern.processes)]
-    writes = np.arange(pattern.write_seconds, SECONDS, pattern.write_seconds) if pattern.write_seconds else np.zeros(0)
     rows = []
+    writes = np.arange(pattern.write_seconds, SECONDS, pattern.write_seconds) if pattern.write_seconds else np.zeros(0)
+    steps = sorted([*((at, 0) for at in writes.tolist()), *pattern.schedule()])
     for seed in range(OFFSETS):
-        kernel = Kernel(
-            pattern.quota / 100, work=pattern.work / 1000 or 1000.0, cores=pattern.processes, seed=seed, pod_quota=bool(pattern.pod_quota)
-        )
+        kernel = Kernel(pattern.quota / 100, work=PIECE, cores=CPUS, threads=pattern.processes, seed=seed, pod_quota=pattern.pod_quota > 0)
         if pattern.pod_quota:
             kernel.plant.write_pod(0, pattern.pod_quota / 100)
         if pattern.burst:
             kernel.plant.write(np.array([pattern.quota / 100]), np.array([pattern.burst / 100]))
-        kernel.plant.feed(np.array(arrivals))
-        for at in writes:
-            kernel.plant.advance(float(at), kernel.latency, kernel.log)
-            kernel.plant.refill(0)
-        kernel.plant.advance(SECONDS, kernel.latency, kernel.log)
+        for at, pieces in steps:
+            kernel.run([], at)
+            if pieces:
+                kernel.plant.set_work("only", pieces if pattern.interval else 1e6)
+                kernel.run([at] * pattern.processes, at + 1e-9)
+            else:
+                kernel.plant.refill(0)
+        kernel.run([], SECONDS)
         throttled, periods = kernel.periods
-        rows.append((kernel.used, throttled, periods, float(kernel.plant.throttled_by_pod[0])))
-    return Counted(*(float(value) for value in np.mean(rows, axis=0)))
+        rows.append(Counted(kernel.used, throttled, periods, float(kernel.plant.throttled_by_pod[0])))
+    return mean(rows)
 
 
 @dataclass
@@ -150,7 +164,7 @@ class Real:
             # v1 refuses a child above its parent: without a limit of its own the pod's decides, and with one below it the container's.
             (self.container / "cpu.cfs_quota_us").write_text("-1" if its.pod_quota < its.quota else str(round(1000 * its.quota)))
             (self.pod / "cpu.cfs_quota_us").write_text(str(round(1000 * its.pod_quota)))
-        plan = [(at, pieces * its.work / 1000 or 1000.0) for at, pieces in its.schedule()]
+        plan = [(at, pieces * PIECE if its.interval else 1000.0) for at, pieces in its.schedule()]
         for _ in range(its.processes):
             process = subprocess.Popen([sys.executable, "-S", "-c", BURN, json.dumps([self.start, plan])])
             self.processes.append(process)
@@ -206,18 +220,20 @@ def compared() -> Iterator[dict[str, tuple[Counted, Counted]]]:
     """Kernel and simulator for every pattern."""
     rows: dict[str, tuple[Counted, Counted]] = {}
     with real_root() as root:
+        (make_group(root) / "cpu.shares").write_text(SHARES)
         for first in range(0, len(PATTERNS), AT_ONCE):
             batch = PATTERNS[first : first + AT_ONCE]
-            for pattern, counted in zip(batch, side_by_side(root, batch), strict=True):
-                rows[pattern.name] = (counted, simulated(pattern))
+            counted = side_by_side(root, batch * GROUPS)
+            for number, pattern in enumerate(batch):
+                rows[pattern.name] = (mean(counted[number :: len(batch)]), simulated(pattern))
     OUT.parent.mkdir(parents=True, exist_ok=True)
     report = [{"pattern": name, "kernel": vars(kernel), "simulator": vars(simulator)} for name, (kernel, simulator) in rows.items()]
     OUT.write_text(json.dumps({"seconds": SECONDS, "rows": report}, indent=2) + "\n")
     yield rows
 
 
-def near(kernel: float, simulator: float, least: float) -> bool:
-    return abs(kernel - simulator) <= max(AGREES * max(kernel, simulator), least)
+def near(kernel: float, simulator: float, least: float, within: float = 0.10) -> bool:
+    return abs(kernel - simulator) <= max(within * max(kernel, simulator), least)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
@@ -225,6 +241,7 @@ def test_the_simulator_and_the_kernel_agree(pattern: Pattern, compared: dict[str
     kernel, simulator = compared[pattern.name]
     periods = SECONDS * 10
     assert near(kernel.used, simulator.used, 0.001 * SECONDS), (kernel, simulator)
-    assert near(kernel.throttled, simulator.throttled, NEAR * periods), (kernel, simulator)
+    assert near(kernel.throttled, simulator.throttled, NEAR * periods, pattern.within), (kernel, simulator)
     assert near(kernel.by_pod, simulator.by_pod, NEAR * periods), (kernel, simulator)
-    assert near(kernel.periods, simulator.periods, NEAR * periods), (kernel, simulator)
+    if pattern.pod_quota >= pattern.quota or not pattern.pod_quota:  # a group without a limit counts no periods
+        assert near(kernel.periods, simulator.periods, NEAR * periods), (kernel, simulator)

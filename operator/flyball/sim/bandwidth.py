@@ -12,7 +12,7 @@ from typing import Any
 
 from flyball.sim.heaps import renew
 from flyball.sim.jit import jit
-from flyball.sim.sliced import consume, next_event, staff
+from flyball.sim.sliced import consume, next_event, running, vacate
 from flyball.sim.tables import PERIOD
 
 INF = math.inf
@@ -30,10 +30,10 @@ def catch_up(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, c: int, t: fl
         return
     done = k.rate * elapsed
     k.usage += done
-    k.v += done / k.n * k.speed
     if glob[0].sliced != 0:
         consume(cont, bw, local, cpus, c, done / k.running)
     else:
+        k.v += done / k.n * k.speed
         b = bw[c]
         b.idle = 0
         if b.quota < INF:
@@ -70,7 +70,9 @@ def settle(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, node: Any, memb
     """After visits came or went, or a period ended: who runs, how fast, and when the container's next event is. Its accounts are up to date."""
     k = cont[c]
     if glob[0].sliced != 0:
-        staff(cont, bw, local, cpus, c, t)
+        if k.vacant >= 0:
+            vacate(cont, bw, local, cpus, vis, c, t)
+        k.running = running(cont, local, cpus, c)
         wanted = float(k.running)
     else:
         b = bw[c]
@@ -135,13 +137,13 @@ def share_out(
 def schedule(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, when: Any, winner: Any, c: int) -> None:
     """Note the time of a container's next event, at its present rate."""
     k = cont[c]
-    k.finish_at = INF
-    if k.n > 0 and k.rate > 0.0:
-        k.finish_at = k.last + max(0.0, vis[k.root].key - k.v) * k.n / (k.rate * k.speed)
-    at = min(k.finish_at, k.background_at)
     if glob[0].sliced != 0:
-        at = min(at, next_event(glob, cont, bw, local, cpus, c))
+        at = min(k.background_at, next_event(glob, cont, bw, local, cpus, vis, c))
     else:
+        k.finish_at = INF
+        if k.n > 0 and k.rate > 0.0:
+            k.finish_at = k.last + max(0.0, vis[k.root].key - k.v) * k.n / (k.rate * k.speed)
+        at = min(k.finish_at, k.background_at)
         b = bw[c]
         if b.quota < INF:
             at = min(at, b.timer)

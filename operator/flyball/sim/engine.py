@@ -12,7 +12,7 @@ from flyball.sim.bandwidth import catch_up, end_of_period, next_end, settle
 from flyball.sim.draws import following, key, lognormal, uniform
 from flyball.sim.heaps import insert, pop, renew_all
 from flyball.sim.jit import jit
-from flyball.sim.sliced import timers
+from flyball.sim.sliced import finish, timers, wake_up
 
 INF = math.inf
 BEFORE, AFTER, BACKGROUND = 0, 1, 2
@@ -31,8 +31,7 @@ def advance(
     """Run all events before `until` and bring every container's accounts up to it.
 
     `arrivals` are the times of the requests from number `request` of `glob` on; the latency of request i goes to `latency[i]`, and in order of
-    their ends to `log`. FULL: the table of
-    visits must grow first, then the call is repeated.
+    their ends to `log`. FULL: the table of visits must grow first, then the call is repeated.
     """
     g = glob[0]
     while True:
@@ -83,10 +82,11 @@ def own_event(
 ) -> None:  # fmt: skip
     """What a container itself has at `t`: the end of a period, background work, a visit that has had its CPU. One that is none of these only needs
     settling: its pool is empty."""
+    g = glob[0]
     catch_up(glob, cont, bw, local, cpus, c, t)
     k = cont[c]
     touch(glob, cont, dirty, c)
-    if glob[0].sliced != 0:
+    if g.sliced != 0:
         timers(glob, cont, bw, local, cpus, c, t)
     elif t >= bw[c].timer:
         end_of_period(bw, c)
@@ -97,10 +97,13 @@ def own_event(
         vis[v].cont = c
         run(glob, cont, bw, local, cpus, vis, dirty, v, k.background_work, t)
     elif t >= k.finish_at:
-        v = k.root
-        k.root = pop(vis, v)
-        k.n -= 1
-        k.v = max(k.v, vis[v].key) if k.n > 0 else 0.0
+        if g.sliced != 0:
+            v = finish(cont, bw, local, cpus, vis, c, t)
+        else:
+            v = k.root
+            k.root = pop(vis, v)
+            k.n -= 1
+            k.v = max(k.v, vis[v].key) if k.n > 0 else 0.0
         ended(glob, cont, bw, local, cpus, vis, places, stages, service, dirty, latency, log, v, t)
 
 
@@ -203,9 +206,12 @@ def run(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, dirty: A
     c = vis[v].cont
     k = cont[c]
     catch_up(glob, cont, bw, local, cpus, c, t)
-    vis[v].key = k.v + work
-    k.root = insert(vis, k.root, v)
-    k.n += 1
+    if glob[0].sliced != 0:
+        wake_up(cont, bw, local, cpus, vis, c, v, work, t)
+    else:
+        vis[v].key = k.v + work
+        k.root = insert(vis, k.root, v)
+        k.n += 1
     touch(glob, cont, dirty, c)
 
 

@@ -12,11 +12,14 @@ from flyball.sim.policy import Floats, Ints
 from flyball.sim.spec import Application
 from flyball.sim.tables import PERIOD, build, grow
 
-TICK_SECONDS = 0.004
-"""Scheduler tick: HZ=250, as Debian and Ubuntu build their kernels."""
+LOOK_SECONDS = 0.001
+"""How often a CPU looks at whether a group has runtime left (level sliced). The scheduler's tick is 4 ms (HZ=250, as Debian and Ubuntu build their
+kernels), but every switch between tasks, every sleep and every read of a CPU clock looks as well. Of 4, 2, 1 and .2 ms, 1 ms comes nearest to a
+kernel with some other work on its CPUs (docs/designs/0007-simulator.md)."""
 QUOTA_LEAST = 0.01
 """Cores: the kernel takes no quota below 1 ms of a period of 100 ms."""
-MICROSECOND = 1e-6
+STEPS = 1e5
+"""Steps of quota in a core: a microsecond of a period of 100 ms."""
 VISITS_MOST = 1 << 22
 """Four million visits (500 MB) at once: minutes of overload at the largest published scale."""
 
@@ -35,11 +38,11 @@ class Plant:
             raise ValueError("quotas of pods exist at the level sliced only")
         self.application = application
         self.now = 0.0
-        self._tables = build(application, seed, sliced=level == "sliced", contention=contention, pod_quota=pod_quota, tick=TICK_SECONDS)
+        self._tables = build(application, seed, sliced=level == "sliced", contention=contention, pod_quota=pod_quota, tick=LOOK_SECONDS)
         self._count = len(self._tables.cont)
         self.service: Ints = self._tables.cont["service"].astype(np.int64)
         grants = np.array([its.grant_cores for its in application.services])
-        self.grant: Floats = grants[self.service]
+        self.grant: Floats = _whole(grants)[self.service]
         first = self._tables.service["first"]
         self.names = tuple(f"{application.services[s].name}/{c - first[s]}" for c, s in enumerate(self.service))
         self.quota: Floats = self.grant.copy()
@@ -125,8 +128,8 @@ class Plant:
 
     def write(self, quota: Floats, burst: Floats | None = None) -> NDArray[np.bool_]:
         """Put quotas and burst allowances (cores) in force; whether each container was written. Quotas are cut to between 1 ms and the grant."""
-        wanted = np.round(np.minimum(self.grant, np.maximum(quota, QUOTA_LEAST)) * PERIOD / MICROSECOND) * MICROSECOND / PERIOD
-        allowed = np.zeros(self._count) if burst is None else np.round(np.clip(burst, 0.0, wanted) * PERIOD / MICROSECOND) * MICROSECOND / PERIOD
+        wanted = _whole(np.minimum(self.grant, np.maximum(quota, QUOTA_LEAST)))
+        allowed = np.zeros(self._count) if burst is None else _whole(np.clip(burst, 0.0, wanted))
         if np.any(np.isnan(wanted)) or np.any(np.isnan(allowed)):
             raise ValueError("a policy asked for a quota that is no number")
         writes = (wanted != self.quota).astype(np.int64) + (allowed != self.burst)
@@ -182,3 +185,8 @@ class Plant:
     def _machinery(self) -> tuple[Any, ...]:
         t = self._tables
         return t.glob, t.cont, t.bw, t.local, t.cpus, t.node, t.members, t.vis, t.when, t.winner
+
+
+def _whole(cores: Floats) -> Floats:
+    """Cores that are whole microseconds a period, as the kernel's files take them."""
+    return np.round(cores * STEPS) / STEPS

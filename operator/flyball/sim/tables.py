@@ -46,7 +46,7 @@ CONT = np.dtype(
         ("weight", "f8"),
         ("speed", "f8"),
         ("last", "f8"),  # time up to which the accounts are made
-        ("v", "f8"),  # work that each of its runnable visits has received since it was last empty
+        ("v", "f8"),  # level fluid: work that each of its runnable visits has received since it was last empty
         ("rate", "f8"),  # cores in use
         ("wanted", "f8"),  # cores that it would use if the node had them
         ("next_rate", "f8"),
@@ -56,13 +56,14 @@ CONT = np.dtype(
         ("background_work", "f8"),
         ("background_period", "f8"),
         ("n", "i8"),  # runnable visits
-        ("root", "i8"),  # of their heap
+        ("root", "i8"),  # of their heap, at the level fluid
         ("busy", "i8"),  # workers
         ("first", "i8"),  # of the line of visits that wait for a worker
         ("last_waiting", "i8"),
         ("waiting", "i8"),
         ("used", "i8"),  # CPUs with runnable visits: the first so many of its row in `cpus`
         ("running", "i8"),  # of these, not throttled
+        ("vacant", "i8"),  # the CPU that has nothing left to run, during an event; else -1
         ("dirty", "i8"),
         ("rng", "u8"),
     ],
@@ -84,7 +85,18 @@ BW = np.dtype(
     ],
     align=True,
 )
-LOCAL = np.dtype([("rem", "f8"), ("sequence", "i8")], align=True)
+LOCAL = np.dtype(
+    [
+        ("rem", "f8"),  # runtime that the CPU holds; negative: overrun, to be paid
+        ("sequence", "i8"),  # place in the line of stopped CPUs; 0: not stopped
+        # Rows of containers only: what the CPU works on.
+        ("n", "i8"),
+        ("root", "i8"),
+        ("v", "f8"),
+        ("finish_at", "f8"),
+    ],
+    align=True,
+)
 NODE = np.dtype([("cores", "f8"), ("wanted", "f8"), ("first", "i8"), ("count", "i8")], align=True)
 VISIT = np.dtype(
     [
@@ -170,16 +182,15 @@ def build(application: Application, seed: int, *, sliced: bool, contention: bool
             on = node_of[its.node] if its.node else placed % len(application.nodes)
             placed += not its.node
             cores = application.nodes[on].cores
-            limits = [cores, its.threads or cores, its.parallel or cores]
             row = cont[c]
-            row["service"], row["node"], row["threads"], row["cpus"] = s, on, its.threads, max(1, min(limits))
+            row["service"], row["node"], row["threads"], row["cpus"] = s, on, its.threads, min(cores, its.parallel or cores)
             row["weight"], row["speed"] = its.weight or its.grant_cores, application.nodes[on].speed
             row["background_period"], row["background_work"] = its.background_period_seconds, its.background_cores * its.background_period_seconds
             row["background_at"] = rng.uniform(0.0, its.background_period_seconds) if its.background_cores else math.inf
             bw["quota"][c] = its.grant_cores * PERIOD
             bw["quota"][count + c] = its.grant_cores * PERIOD if pod_quota and sliced else math.inf
             c += 1
-    for name in ("root", "first", "last_waiting"):
+    for name in ("root", "first", "last_waiting", "vacant"):
         cont[name] = -1
     cont["finish_at"] = math.inf
     cont["rng"] = rng.integers(1, 2**63, count, dtype=np.uint64)
@@ -191,12 +202,14 @@ def build(application: Application, seed: int, *, sliced: bool, contention: bool
     for number, its_node in enumerate(application.nodes):
         node[number] = (its_node.cores, 0.0, int(np.sum(cont["node"] < number)), int(np.sum(cont["node"] == number)))
 
+    local = np.zeros((2 * count, most), LOCAL)
+    local["root"], local["finish_at"] = -1, math.inf
     size = 1 << max(1, math.ceil(math.log2(count)))
     when, winner = np.full(size, math.inf), np.zeros(2 * size, np.int64)
     shares = np.cumsum([its.share for its in application.request_types])
     margin = 4 + int(stages["count"].max()) if len(stages) else 4
     tables = Tables(
-        glob, cont, bw, np.zeros((2 * count, most), LOCAL), np.tile(np.arange(most, dtype=np.int64), (count, 1)), node, members,
+        glob, cont, bw, local, np.tile(np.arange(most, dtype=np.int64), (count, 1)), node, members,
         np.zeros(0, VISIT), places, stages if len(stages) else np.zeros(1, STAGE), roots, shares / shares[-1], service, when, winner,
         np.zeros(count, np.int64), margin,
     )  # fmt: skip

@@ -82,8 +82,8 @@ class Recorder(Unlimited):
 class Kernel:
     """One container fed by hand at the level given: work arrives, time passes, counters are read."""
 
-    def __init__(self, quota: float, *, work: float, level: str = "sliced", cores: int = 1, seed: int = 1, **plant: Any) -> None:
-        self.plant = Plant(single(work, cores=cores, grant=quota), seed, level=level, **plant)
+    def __init__(self, quota: float, *, work: float, level: str = "sliced", cores: int = 1, seed: int = 1, threads: int = 0, **plant: Any) -> None:
+        self.plant = Plant(single(work, cores=cores, grant=quota, threads=threads), seed, level=level, **plant)
         self.latency = np.full(100_000, np.nan, np.float32)
         self.log = self.latency.copy()
 

