@@ -2,8 +2,9 @@
 
 Services, mix and the paper's 2,000 requests/s are published (DeathStarBench `hotelReservation`: its wrk2 script sends 60 % searches, 39 %
 recommendations, .5 % log-ins, .5 % reservations; Autothrottle controls 17 pods of it). Call graph: as the services' handlers call each other. CPU per
-visit, hit rates, tails and waits: ours (see `parts`); in sum 4.1 ms a request, .7 of the 5.8 ms that Autothrottle allocated. A call waits 2 ms without
-CPU (network, connection pools): with CPU alone the 99 % quantile would be a tenth of the objective, and it is published that the objective binds.
+visit, hit rates, tails and waits: ours (see `parts`); in sum 4.1 ms a request, .7 of the 5.8 ms that Autothrottle allocated. A call waits
+2 ms without CPU (network, connection pools): with CPU alone the 99 % quantile would be a tenth of the objective, and it is published that
+the objective binds.
 """
 
 from __future__ import annotations

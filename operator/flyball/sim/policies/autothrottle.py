@@ -8,7 +8,6 @@ with `Phase.EXPLORE` and `Phase.LEARN` that share one list `seen`, and after tha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -30,15 +29,9 @@ class Phase(Enum):
     FROM_ZERO = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """Width of a rate group in requests/s: 20 for Train-Ticket and Social-Network, 200 for Hotel-Reservation; others a tenth of their mean rate."""
-
-    width: float
-
-
 class Autothrottle(PaperPair):
-    """Both levels. `seen` is shared by the runs of a warm-up and grows."""
+    """Both levels. `seen` is shared by the runs of a warm-up and grows. `bucket`: width of a rate group in requests/s, in the paper 20 (Train-Ticket,
+    Social-Network) and 200 (Hotel-Reservation)."""
 
     def __init__(self, seen: list[bandit.Seen], bucket: float, phase: Phase = Phase.REPORT) -> None:
         super().__init__(0.0, 0.0)

@@ -6,6 +6,8 @@ not learn from it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from flyball.sim.bridge import Captains
@@ -53,12 +55,10 @@ class PaperPair:
     def fast(self, samples: Samples) -> Quotas | None:
         previous = self._state
         self._state = paper_captain.step(previous, samples.throttled.astype(np.float64), samples.usage / samples.elapsed, self.targets)
-        if self._state.quota is previous.quota or np.all(np.abs(self._state.quota - previous.quota) < paper_captain.WRITE_MIN):
+        if np.all(np.abs(self._state.quota - previous.quota) < paper_captain.WRITE_MIN):
             return None
         cores = np.minimum(self._state.quota, self._facts.grant)
-        self._state = paper_captain.State(
-            cores, self._state.before, self._state.margin, self._state.cut, self._state.throttled, self._state.usage, self._state.tick
-        )
+        self._state = replace(self._state, quota=cores)
         return quotas(np.where(np.abs(cores - samples.quota) < paper_captain.WRITE_MIN, samples.quota, cores), self._facts)
 
     def slow(self, observation: SlowObservation) -> None:
