@@ -7,6 +7,8 @@ published applications. The objective is what its own latency without quotas cal
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,10 @@ REQUESTS_PER_SECOND = (20.0, 120.0)
 """Mean load: below the published scales, since inference needs applications more than it needs requests."""
 
 
+BUSY_MOST = 0.2
+"""Of a service's only thread; hits of caches above it left out."""
+
+
 def random_application(seed: int) -> Application:
     """The application of a seed: the same for ever, whatever else is drawn."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0x0A77]))
@@ -35,6 +41,7 @@ def random_application(seed: int) -> Application:
         visits = int(rng.integers(*VISITS))
         root = _tree(0, visits, count, works, rng)
         types.append(RequestType(f"type-{number}", float(rng.uniform(0.1, 1.0)), root))
+    services = tuple(_unblocked(service, types, random_load(seed)) for service in services)
     slack = rng.uniform(*SLACK)
     objective = float(np.quantile(_latencies(tuple(types), rng), 0.99) * slack)
     nodes = tuple(Node(f"node-{number}", 32) for number in range(1, 5))
@@ -57,6 +64,14 @@ def _service(name: str, rng: np.random.Generator) -> Service:
         threads=64 if rng.uniform() < 1 / 3 else 0,
         background_cores=float(rng.choice([0.001, 0.005, 0.01])),
     )
+
+
+def _unblocked(service: Service, types: list[RequestType], load: float) -> Service:
+    """One thread only where it is busy for a fifth of the time at most: more would queue without any quota, which no controller can cure."""
+    shares = sum(its.share for its in types)
+    visits = [(its.share / shares, visit) for its in types for visit in its.root.walk() if visit.service == service.name]
+    busy = load * sum(share * visit.work_seconds for share, visit in visits)
+    return replace(service, parallel=0) if service.parallel and busy > BUSY_MOST else service
 
 
 def _tree(service: int, visits: int, count: int, works: NDArray[np.float64], rng: np.random.Generator) -> Visit:

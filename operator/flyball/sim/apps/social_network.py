@@ -1,9 +1,9 @@
 """Social-Network: 28 services (30 pods), objective 200 ms (DeathStarBench with the learned filters of Sinan's version).
 
-Services, replicas and mix are published (Autothrottle controls 30 pods of it, three of them the media filter's; its load script sends 65 % reads of
-home timelines, 15 % of user timelines, 20 % posts with one image each). Call graph: as the services' handlers call each other; writes to timelines
-pass through RabbitMQ after the answer, here within the request. CPU per visit, hit rates and tails: ours (see `parts`). In sum about 60 ms a request,
-.3 of what Autothrottle allocated: more would not leave the slack, since the work of a visit is serial here.
+Services, replicas and mix are published (Autothrottle controls 30 pods of it, three of them the media filter's; its load script sends 65 % reads
+of home timelines, 15 % of user timelines, 20 % posts with one image each). Call graph: as the services' handlers call each other; writes to
+timelines pass through RabbitMQ after the answer, here within the request. CPU per visit, hit rates and tails: ours (see `parts`). In sum about 53
+ms a request, .27 of what Autothrottle allocated: more would not leave the slack, since the work of a visit is serial here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FILTER_TAIL = 0.2
 
 
 def social_network() -> Application:
-    """At its published scale (a trace times 1.5, or 500 requests/s) about 24 cores of work."""
+    """At its published scale (a trace times 1.5, or 500 requests/s) about 21 to 26 cores of work."""
     return Application(
         name="social-network",
         objective_seconds=0.2,

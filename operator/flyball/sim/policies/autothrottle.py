@@ -1,8 +1,9 @@
 """Autothrottle as its paper describes it: the bandit each minute, the paper's Captain below it, with the twelve-hour warm-up or without.
 
-Warm-up (reference/cpu-control.md 1.2): twelve one-hour runs on another trace, six of pure exploration (the least tried arm, kept for two minutes, the
-second of which is noted), six with the model and half of the decisions explored; then runs with no exploration. A caller makes twelve `Autothrottle`
-with `Phase.EXPLORE` and `Phase.LEARN` that share one list `seen`, and after that `Phase.REPORT`. Without warm-up: `Phase.FROM_ZERO`, a tenth explored.
+Warm-up (reference/cpu-control.md 1.2): twelve one-hour runs on another trace, six of pure exploration (the least tried arm, kept for two minutes,
+the second of which is noted), six with the model and half of the decisions explored; then runs with no exploration. A caller makes twelve
+`Autothrottle` with `Phase.EXPLORE` and `Phase.LEARN` that share one list `seen`, and after that `Phase.REPORT`. Without warm-up:
+`Phase.FROM_ZERO`, a tenth explored.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Koordinator's CPUBurst: quotas above a static limit for containers that are throttled, while their node has room.
 
 Each second: a throttled container's quota times 1.2, else as it was; never below its limit, at most 300 % of it; a node at half its share pool or
-more takes a fifth away from every quota above its limit, one at 45 to 50 % lets none grow. The static burst allowance is 1000 % of the limit, which the
-kernel cuts to the quota. Source: reference/cpu-control.md 2.1 (koordlet's `cpuburst`). Here the limit is a tuned share of the grant, and the grant
-bounds what quotas grow to, as it does for every policy.
+more takes a fifth away from every quota above its limit, one at 45 to 50 % lets none grow. The static burst allowance is 1000 % of the limit,
+which the kernel cuts to the quota. Source: reference/cpu-control.md 2.1 (koordlet's `cpuburst`). Here the limit is a tuned share of the grant, and
+the grant bounds what quotas grow to, as it does for every policy.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Throttle targets that never move: a pair, one for the services that use most and one for the others, with the paper's Captain or with ours.
 
-The best pair in hindsight for an application, a trace and a class is the oracle that a slow level can be measured against: it knows the future and may
-not learn from it.
+The best pair in hindsight for an application, a trace and a class is the oracle that a slow level can be measured against: it knows the future and
+may not learn from it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The product as a policy: its captain and tower (`flyball.cpu`), run by `flyball.sim.bridge`. A line here for each variant that a comparison names."""
+"""The product as a policy: its captain and tower (`flyball.cpu`), run by `flyball.sim.bridge`. A line here for each variant that a comparison
+names.
+"""
 
 from __future__ import annotations
 

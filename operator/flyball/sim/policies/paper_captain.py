@@ -1,9 +1,9 @@
 """The paper's Captain, for many containers at once: what Autothrottle's two levels and the fixed target pairs run on.
 
-Written from reference/cpu-control.md 1.1. Each 100 ms the throttled periods and the CPU use of that time enter two rings (10 and 50 long). If the last
-decision was a cut and the throttled share since exceeds alpha times the target, the cut is taken back with interest. Each second the margin moves by
-throttled share minus target; above alpha times the target the quota grows by the excess, else it falls to the largest use of the ring plus margin times
-its standard deviation, where that is at least 10 % less, to half at most.
+Written from reference/cpu-control.md 1.1. Each 100 ms the throttled periods and the CPU use of that time enter two rings (10 and 50 long). If the
+last decision was a cut and the throttled share since exceeds alpha times the target, the cut is taken back with interest. Each second the margin
+moves by throttled share minus target; above alpha times the target the quota grows by the excess, else it falls to the largest use of the ring
+plus margin times its standard deviation, where that is at least 10 % less, to half at most.
 """
 
 from __future__ import annotations
