@@ -1,6 +1,6 @@
 """Slack of the applications: objective over the 99 % quantile without quotas. `python -m tests.benchmarks.cpu.slack [minutes]`.
 
-2.0 to 3.0 is wanted, so that there is something to save and something to lose. Run before the first controller, and after no change of an application.
+2.0 to 3.0 is wanted, so that there is something to save and something to lose. Run before the first controller; frozen after that.
 """
 
 from __future__ import annotations

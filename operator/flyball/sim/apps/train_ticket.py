@@ -120,4 +120,4 @@ def _order() -> Visit:
         checks, _call("contacts", 3.0 * MS, _db("contacts")), details, _where(), _where(), _ticket(), _seats(),
         _call("order", 5.0 * MS, _db("order", 1.5 * MS)), _call("food", 3.5 * MS, _db("food")), user, letter,
     )  # fmt: skip
-    return _call("preserve", 110.0 * MS, *steps)
+    return _call("preserve", 125.0 * MS, *steps)
