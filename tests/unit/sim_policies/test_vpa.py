@@ -52,11 +52,11 @@ def test_the_updater_acts_outside_the_bounds_and_on_a_tenth_after_half_a_day() -
 
 def test_the_policy_looks_once_a_minute_and_keeps_the_ratio_of_limit_to_request() -> None:
     policy = Vpa(2.0)
-    policy.start(facts(application(0.01), grant=400.0))
+    policy.start(facts(application(0.01), grant=100.0))
     made = [policy.fast(samples([0.2], now=float(second))) for second in range(1, 121)]
     assert [second for second, quotas in enumerate(made, 1) if quotas is not None] == [60, 120]
     assert made[59] is not None
-    assert made[59].quota[0] == 400.0  # short history: 400 lies within the bounds' reach
+    assert made[59].quota[0] == 100.0  # short history: 100 lies within the bounds' reach
     policy = Vpa(2.0)
     policy.start(facts(application(0.01), grant=0.1))
     for second in range(1, 61):
