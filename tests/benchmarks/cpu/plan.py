@@ -1,0 +1,147 @@
+"""What the comparison runs: which policies on a cell, tuned how, and the row that each run becomes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from flyball.sim.policies.bandit import LADDER
+from tests.benchmarks.cpu.cells import Cell
+from tests.benchmarks.cpu.runs import Candidate, Score, score
+from tests.benchmarks.cpu.tune import coordinate, safest_first
+
+RANGES = {
+    "k8s-cpu": (0.10, 1.00),
+    "k8s-cpu-fast": (0.10, 1.00),
+    "vpa": (10.0, 1.0),
+    "static": (1.0, 0.05),
+    "cpu-burst": (1.0, 0.05),
+}
+"""From the safest value of a peer's parameter to the cheapest that is tried."""
+THRESHOLDS = ("k8s-cpu", "k8s-cpu-fast")
+PER_CELL, ONE_TARGET, UNTUNED = "per-cell", "one-target", "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """How much is run."""
+
+    seconds: int
+    seeds: tuple[int, ...]
+    tuned: tuple[str, ...]
+    untuned: tuple[str, ...]
+    pairs: tuple[str, ...]
+    burst_pairs: tuple[str, ...] = ()
+    minutes_objective: bool = True
+
+
+FULL = Scope(
+    3 * 3600, (1, 2, 3), tuple(RANGES), ("flyball", "autothrottle", "autothrottle-no-warm-up"), ("paper-pair", "our-pair"), ("our-pair",)
+)  # fmt: skip
+QUICK = Scope(3600, (1,), THRESHOLDS, ("flyball", "autothrottle-no-warm-up"), (), minutes_objective=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run of one policy."""
+
+    application: str
+    trace: str
+    holdout: bool
+    policy: str
+    parameters: tuple[float, ...]
+    tuning: str
+    burst: bool
+    objective: str
+    met: bool
+    seed: int
+    score: Score = field(repr=False)
+
+    def as_json(self) -> dict[str, object]:
+        """Keys as the report has them; what is not known is null."""
+        its = self.score
+        row = {key: value for key, value in asdict(self).items() if key not in ("score", "burst")}
+        return row | {
+            "class": "burst" if self.burst else "no-burst",
+            "cores": _known(its.cores),
+            "cores_used": _known(its.cores_used),
+            "requested_cores": _known(its.requested_cores),
+            "worst_hour_slow_share": its.worst_hour,
+            "minutes_over": its.minutes_over,
+            "worst_minute_p99_ratio": _known(its.worst_minute_ratio),
+            "decision_slow_ms": _known(its.slow_milliseconds),
+            "decision_container_tick_us": _known(its.fast_microseconds),
+            "first_hour_slow_share": its.first_hour,
+            "node_p99": _known(its.node_p99),
+            "reversals_a_minute": _known(its.reversals),
+        }
+
+
+def of_cell(cell: Cell, scope: Scope) -> list[Row]:
+    """Everything on a cell that needs no other cell."""
+    rows: list[Row] = []
+    for burst in (False, True):
+        kinds = scope.tuned if not burst else tuple(kind for kind in scope.tuned if kind in THRESHOLDS)
+        for kind in kinds:
+            rows += tuned(cell, kind, scope, burst=burst, objective="H")
+        if scope.minutes_objective and not burst:
+            rows += tuned(cell, "k8s-cpu-fast", scope, burst=False, objective="M")
+        for kind in scope.burst_pairs if burst else scope.pairs:
+            rows += pair(cell, kind, scope, burst=burst)
+        for kind in scope.untuned if not burst else ("flyball",):
+            rows += runs(cell, Candidate(kind), scope, burst=burst, objective="H", tuning=UNTUNED)
+    return rows
+
+
+def tuned(cell: Cell, kind: str, scope: Scope, *, burst: bool, objective: str) -> list[Row]:
+    """A peer at the cheapest parameter that meets the objective on all seeds of the cell; no rows where none does."""
+
+    def meets(value: float) -> bool:
+        return all(score(Candidate(kind, (value,)), cell, seed, burst=burst, seconds=scope.seconds).meets(objective) for seed in scope.seeds)
+
+    best = safest_first(meets, *RANGES[kind])
+    return [] if best is None else runs(cell, Candidate(kind, (best,)), scope, burst=burst, objective=objective, tuning=PER_CELL)
+
+
+def pair(cell: Cell, kind: str, scope: Scope, *, burst: bool) -> list[Row]:
+    """The best fixed pair in hindsight. Searched on the first seed, since a pair costs a run; a pair that misses on another seed shows as missed."""
+
+    def cost(heavy: float, light: float) -> float:
+        got = score(Candidate(kind, (heavy, light)), cell, scope.seeds[0], burst=burst, seconds=scope.seconds)
+        return got.cores if got.meets("H") else math.inf
+
+    best = coordinate(cost, LADDER)
+    return [] if best is None else runs(cell, Candidate(kind, best), scope, burst=burst, objective="H", tuning=PER_CELL)
+
+
+def one_target(cells: Sequence[Cell], rows: Sequence[Row], scope: Scope) -> list[Row]:
+    """K8s-CPU and Fast at one target for all cells of an application: the lowest that any of them called for."""
+    made: list[Row] = []
+    for kind in THRESHOLDS:
+        for burst in (False, True):
+            called = [
+                row.parameters[0] for row in rows if (row.policy, row.burst, row.objective, row.tuning) == (kind, burst, "H", PER_CELL)
+            ]  # fmt: skip
+            if called:
+                candidate = Candidate(kind, (min(called),))
+                for cell in cells:
+                    made += runs(cell, candidate, scope, burst=burst, objective="H", tuning=ONE_TARGET)
+    return made
+
+
+def runs(cell: Cell, candidate: Candidate, scope: Scope, *, burst: bool, objective: str, tuning: str) -> list[Row]:
+    """A row a seed."""
+    rows = []
+    for seed in scope.seeds:
+        got = score(candidate, cell, seed, burst=burst, seconds=scope.seconds)
+        rows.append(
+            Row(
+                cell.application, cell.trace, cell.holdout, candidate.kind, candidate.params, tuning, burst, objective, got.meets(objective), seed, got
+            )
+        )
+    return rows
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
