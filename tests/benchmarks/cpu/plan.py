@@ -137,7 +137,17 @@ def runs(cell: Cell, candidate: Candidate, scope: Scope, *, burst: bool, objecti
         got = score(candidate, cell, seed, burst=burst, seconds=scope.seconds)
         rows.append(
             Row(
-                cell.application, cell.trace, cell.holdout, candidate.kind, candidate.params, tuning, burst, objective, got.meets(objective), seed, got
+                cell.application,
+                cell.trace,
+                cell.holdout,
+                candidate.kind,
+                candidate.params,
+                tuning,
+                burst,
+                objective,
+                got.meets(objective),
+                seed,
+                got,
             )
         )
     return rows
