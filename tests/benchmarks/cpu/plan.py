@@ -11,15 +11,19 @@ from tests.benchmarks.cpu.cells import Cell
 from tests.benchmarks.cpu.runs import Candidate, Score, score
 from tests.benchmarks.cpu.tune import coordinate, safest_first
 
-RANGES = {
-    "k8s-cpu": (0.10, 1.00),
-    "k8s-cpu-fast": (0.10, 1.00),
-    "vpa": (10.0, 1.0),
-    "static": (1.0, 0.05),
-    "cpu-burst": (1.0, 0.05),
+SPANS = {
+    "k8s-cpu": Span(0.10, 1.00),
+    "k8s-cpu-fast": Span(0.10, 1.00),
+    "vpa": Span(10.0, 1.0, 0.05),
+    "static": Span(1.0, 0.05),
+    "cpu-burst": Span(1.0, 0.05),
 }
-"""From the safest value of a peer's parameter to the cheapest that is tried."""
+"""Of a peer's parameter."""
 THRESHOLDS = ("k8s-cpu", "k8s-cpu-fast")
+FIRST_SEED_ONLY = ("vpa", "static", "cpu-burst", "autothrottle-no-warm-up")
+"""Far from the best wherever they were looked at: one seed says enough."""
+SEARCH_SECONDS = 3900
+"""Length of the runs that a search begins with: an hour beyond the settling."""
 PER_CELL, ONE_TARGET, UNTUNED = "per-cell", "one-target", "none"
 
 
@@ -31,15 +35,26 @@ class Scope:
     seeds: tuple[int, ...]
     tuned: tuple[str, ...]
     untuned: tuple[str, ...]
-    pairs: tuple[str, ...]
+    pairs: tuple[str, ...] = ()
     burst_pairs: tuple[str, ...] = ()
-    minutes_objective: bool = True
+    minutes_objective: bool = False
+
+    def seeds_of(self, kind: str) -> tuple[int, ...]:
+        return self.seeds[:1] if kind in FIRST_SEED_ONLY else self.seeds
 
 
 FULL = Scope(
-    3 * 3600, (1, 2, 3), tuple(RANGES), ("flyball", "autothrottle", "autothrottle-no-warm-up"), ("paper-pair", "our-pair"), ("our-pair",)
-)  # fmt: skip
-QUICK = Scope(3600, (1,), THRESHOLDS, ("flyball", "autothrottle-no-warm-up"), (), minutes_objective=False)
+    3 * 3600,
+    (1, 2, 3),
+    tuple(SPANS),
+    ("flyball", "autothrottle", "autothrottle-no-warm-up"),
+    ("paper-pair", "our-pair"),
+    ("our-pair",),
+    minutes_objective=True,
+)
+RANDOM = Scope(3 * 3600, (1,), THRESHOLDS, ("flyball",))
+"""Inference draws from applications, not from seeds."""
+QUICK = Scope(SEARCH_SECONDS, (1,), ("k8s-cpu-fast",), ("flyball", "autothrottle-no-warm-up"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,35 +1,62 @@
 """Tuning in hindsight: the cheapest parameter of a peer that meets the objective on all seeds of a cell.
 
-One parameter: bisection to .01, which takes cost and safety to move one way with it. Two: coordinate search on the ladder of Autothrottle's targets.
-`meets` and `cost` run the simulator; what has been run is not run again.
+One parameter: bisection, which takes cost and safety to move one way with it; first on a short run, then around what that found on the whole. Two:
+coordinate search on the ladder of Autothrottle's targets. `meets` and `cost` run the simulator.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-STEP = 0.01
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Values of a parameter, from the safest to the cheapest that is tried; either may be the larger."""
+
+    safe: float
+    cheap: float
+    step: float = 0.01
+
+    @property
+    def steps(self) -> int:
+        return round(abs(self.cheap - self.safe) / self.step)
+
+    def value(self, step: int) -> float:
+        return round(self.safe + math.copysign(self.step, self.cheap - self.safe) * step, 4)
+
+    def place(self, value: float) -> int:
+        return round(abs(value - self.safe) / self.step)
 
 
-def safest_first(meets: Callable[[float], bool], safe: float, cheap: float) -> float | None:
-    """The parameter nearest to `cheap` that meets the objective, to one step; None when even `safe` does not. Either end may be the larger."""
-    sign = 1 if cheap > safe else -1
-    steps = round(abs(cheap - safe) / STEP)
+def cheapest(meets: Callable[[float], bool], span: Span, near: float | None = None) -> float | None:
+    """The value nearest to the cheap end that meets the objective, to one step; None when even the safe end does not.
 
-    def value(step: int) -> float:
-        return round(safe + sign * step * STEP, 4)
-
-    if not meets(value(0)):
-        return None
-    low, high = 0, steps + 1  # low meets; high does not, or lies beyond the end
+    `near`: where to begin. From there it goes by doubled steps towards whichever end is called for, so that a good guess costs two looks.
+    """
+    start = span.steps // 2 if near is None else min(span.steps, max(0, span.place(near)))
+    low, high = -1, span.steps + 1  # low meets, or lies before the safe end; high does not, or lies beyond the cheap end
+    reach = 1
+    if meets(span.value(start)):
+        low = start
+        while low < span.steps and (near is not None) and meets(span.value(min(span.steps, low + reach))):
+            low, reach = min(span.steps, low + reach), 2 * reach
+        if near is not None:
+            high = min(high, low + reach)
+    else:
+        high = start
+        while near is not None and high > 0 and not meets(span.value(max(0, high - reach))):
+            high, reach = max(0, high - reach), 2 * reach
+        if near is not None and high > 0:
+            low = max(0, high - reach)
     while high - low > 1:
         middle = (low + high) // 2
-        if meets(value(middle)):
+        if meets(span.value(middle)):
             low = middle
         else:
             high = middle
-    return value(low)
+    return span.value(low) if low >= 0 else None
 
 
 def coordinate(cost: Callable[[float, float], float], ladder: Sequence[float], start: tuple[int, int] = (0, 0)) -> tuple[float, float] | None:
