@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from flyball.sim.policies.bandit import LADDER
 from tests.benchmarks.cpu.cells import Cell
 from tests.benchmarks.cpu.runs import Candidate, Score, score
-from tests.benchmarks.cpu.tune import coordinate, safest_first
+from tests.benchmarks.cpu.tune import Span, cheapest, coordinate
 
 SPANS = {
     "k8s-cpu": Span(0.10, 1.00),
@@ -111,19 +111,23 @@ def of_cell(cell: Cell, scope: Scope) -> list[Row]:
 
 def tuned(cell: Cell, kind: str, scope: Scope, *, burst: bool, objective: str) -> list[Row]:
     """A peer at the cheapest parameter that meets the objective on all seeds of the cell; no rows where none does."""
+    seeds, short = scope.seeds_of(kind), min(SEARCH_SECONDS, scope.seconds)
 
-    def meets(value: float) -> bool:
-        return all(score(Candidate(kind, (value,)), cell, seed, burst=burst, seconds=scope.seconds).meets(objective) for seed in scope.seeds)
+    def meets(value: float, seeds: Sequence[int], seconds: int) -> bool:
+        return all(score(Candidate(kind, (value,)), cell, seed, burst=burst, seconds=seconds).meets(objective) for seed in seeds)
 
-    best = safest_first(meets, *RANGES[kind])
+    best = cheapest(lambda value: meets(value, seeds[:1], short), SPANS[kind])
+    if scope.seconds > short or len(seeds) > 1:
+        best = cheapest(lambda value: meets(value, seeds, scope.seconds), SPANS[kind], SPANS[kind].safe if best is None else best)
     return [] if best is None else runs(cell, Candidate(kind, (best,)), scope, burst=burst, objective=objective, tuning=PER_CELL)
 
 
 def pair(cell: Cell, kind: str, scope: Scope, *, burst: bool) -> list[Row]:
-    """The best fixed pair in hindsight. Searched on the first seed, since a pair costs a run; a pair that misses on another seed shows as missed."""
+    """The best fixed pair in hindsight, searched on short runs of the first seed; one that then misses on the whole shows as missed."""
+    short = min(SEARCH_SECONDS, scope.seconds)
 
     def cost(heavy: float, light: float) -> float:
-        got = score(Candidate(kind, (heavy, light)), cell, scope.seeds[0], burst=burst, seconds=scope.seconds)
+        got = score(Candidate(kind, (heavy, light)), cell, scope.seeds[0], burst=burst, seconds=short)
         return got.cores if got.meets("H") else math.inf
 
     best = coordinate(cost, LADDER)
@@ -148,23 +152,10 @@ def one_target(cells: Sequence[Cell], rows: Sequence[Row], scope: Scope) -> list
 def runs(cell: Cell, candidate: Candidate, scope: Scope, *, burst: bool, objective: str, tuning: str) -> list[Row]:
     """A row a seed."""
     rows = []
-    for seed in scope.seeds:
+    about = (cell.application, cell.trace, cell.holdout, candidate.kind, candidate.params, tuning, burst, objective)
+    for seed in scope.seeds_of(candidate.kind):
         got = score(candidate, cell, seed, burst=burst, seconds=scope.seconds)
-        rows.append(
-            Row(
-                cell.application,
-                cell.trace,
-                cell.holdout,
-                candidate.kind,
-                candidate.params,
-                tuning,
-                burst,
-                objective,
-                got.meets(objective),
-                seed,
-                got,
-            )
-        )
+        rows.append(Row(*about, got.meets(objective), seed, got))
     return rows
 
 
