@@ -11,11 +11,11 @@ import numpy as np
 
 from flyball.cli.table import table
 from tests.benchmarks.cpu import svg
-from tests.benchmarks.cpu.plan import ONE_TARGET, PER_CELL, Row
+from tests.benchmarks.cpu.plan import ONE_TARGET, PER_CELL, UNTUNED, Row
 from tests.benchmarks.cpu.summary import OURS, best, mean_cores, one_target, savings
 
 HEADER = ("application", "trace", "class", "policy", "tuned", "H", "M", "cores", "used", "requested", "worst hour %", "minutes over", "worst p99")
-TUNINGS = {PER_CELL: "per cell", ONE_TARGET: "one target", "none": ""}
+TUNINGS = {PER_CELL: "per cell", ONE_TARGET: "one target", UNTUNED: ""}
 
 
 def lines(rows: Sequence[Row]) -> list[tuple[str, ...]]:
@@ -31,7 +31,8 @@ def lines(rows: Sequence[Row]) -> list[tuple[str, ...]]:
             (
                 first.application, first.trace, "burst" if first.burst else "", f"{first.policy} {parameters}".strip(),
                 TUNINGS[first.tuning] + (" (M)" if first.objective == "M" else ""), _yes(all(score.meets("H") for score in scores)),
-                _yes(all(score.meets("M") for score in scores)), _mean([score.cores for score in scores]), _mean([score.cores_used for score in scores]),
+                _yes(all(score.meets("M") for score in scores)), _mean([score.cores for score in scores]),
+                _mean([score.cores_used for score in scores]),
                 _mean([score.requested_cores for score in scores]), f"{100 * max(score.worst_hour for score in scores):.2f}",
                 str(max(score.minutes_over for score in scores)), _worst([score.worst_minute_ratio for score in scores]),
             )
@@ -119,12 +120,10 @@ def _bars(rows: Sequence[Row]) -> list[tuple[str, list[tuple[str, float]]]]:
 
 def _example(rows: Sequence[Row]) -> tuple[str, list[tuple[str, Sequence[float]]], list[tuple[str, Sequence[float]]]] | None:
     """Cores and p99 by minute of the first cell: ours, and the tuned fast peer."""
-    shown = [
-        row
-        for row in rows
-        if not row.burst and row.objective == "H" and (row.policy == OURS or (row.policy, row.tuning) == ("k8s-cpu-fast", PER_CELL))
-    ]
-    shown = [row for row in shown if (row.application, row.trace, row.seed) == (rows[0].application, rows[0].trace, rows[0].seed)]
+    wanted = ((OURS, UNTUNED), ("k8s-cpu-fast", PER_CELL))
+    first = (rows[0].application, rows[0].trace, rows[0].seed)
+    shown = [row for row in rows if not row.burst and row.objective == "H" and (row.policy, row.tuning) in wanted]
+    shown = [row for row in shown if (row.application, row.trace, row.seed) == first]
     if not shown:
         return None
     title = f"{rows[0].application}, {rows[0].trace}, seed {rows[0].seed}"

@@ -180,7 +180,7 @@ def _score(got: Result, services: int) -> Score:
         minutes=len(minutes.total) - got.score_from,
         worst_minute_ratio=got.worst_minute_ratio(),
         first_hour=float(minutes.slow[hour].sum() / max(1, minutes.total[hour].sum())),
-        cores_from_zero=float(minutes.quota[20:60].mean()),
+        cores_from_zero=float(minutes.quota[20:60].mean()) if len(minutes.quota) >= 60 else float("nan"),
         cores_warmed=float(minutes.quota[80:120].mean()) if len(minutes.quota) >= 120 else float("nan"),
         node_p99=float(np.quantile(minutes.node_p99[got.score_from :], 0.99)),
         reversals=float(minutes.reversals[got.score_from :].mean()),

@@ -17,7 +17,8 @@ def bars(title: str, groups: Sequence[tuple[str, Sequence[tuple[str, float]]]]) 
     values = [value for _, its in groups for _, value in its] or [0.0]
     low, high = min(0.0, *values), max(1.0, *values)
     names = list(dict.fromkeys(name for _, its in groups for name, _ in its))
-    body, y = [], TOP
+    body: list[str] = []
+    y = TOP
 
     def x(value: float) -> float:
         return LABEL + PLOT * (value - low) / (high - low)

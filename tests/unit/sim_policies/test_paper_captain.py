@@ -58,7 +58,7 @@ def test_it_follows_the_reference_for_three_thousand_recorded_ticks_of_five_cont
     state = begin(np.full(5, 4.0))
     high = np.zeros(5, np.bool_)
     backs = cuts = grows = 0
-    for tick in range(3000):
+    for _ in range(3000):
         high = high ^ (rng.uniform(size=5) < 0.015)  # calm stretches, then jumps that a cut before them makes hurt
         demand = np.where(high, 2.0, 0.5) * rng.lognormal(0.0, 0.05, 5)
         throttled = (demand > state.quota).astype(float)
