@@ -1,8 +1,8 @@
 """Benchmark `cpu`: cores that the product saves against tuned peers, and whether it keeps the objective. `make bench SUITE=cpu`.
 
-QUICK=1: three cells, an hour, one seed, K8s-CPU-Fast and the paper without warm-up. HOLDOUT=1: the cells that no constant was chosen on, too; for the end. JOBS=n:
-processes (default: one a CPU). APPLICATIONS=a,b: those alone. Results are kept in build/bench/cpu-cache, so that an interrupted run goes on.
-build/bench/cpu.json and, in full scope, docs/benchmarks/ hold the outcome.
+QUICK=1: three cells, an hour, one seed, K8s-CPU-Fast and the paper without warm-up. HOLDOUT=1: the cells that no constant was chosen on, too; for
+the end. JOBS=n: processes (default: one a CPU). APPLICATIONS=a,b: those alone. Results are kept in build/bench/cpu-cache, so that an interrupted
+run goes on. build/bench/cpu.json and, in full scope, docs/benchmarks/ hold the outcome.
 """
 
 from __future__ import annotations
