@@ -1,0 +1,35 @@
+"""How the engine is compiled: by numba, once, into a folder named by the engine's own sources.
+
+numba renews a cached function when its own file changes, not when a function that it calls in another file does; with the hash of all sources in the
+folder's name an edit anywhere compiles anew, and results never come from a mixture of versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., object])
+
+SOURCES = ("jit.py", "tables.py", "heaps.py", "draws.py", "bandwidth.py", "sliced.py", "engine.py")
+
+
+def sources_hash() -> str:
+    """Hash of the files that decide what the engine computes."""
+    folder = Path(__file__).parent
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in SOURCES)).hexdigest()[:16]
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    root = Path(os.environ.get("FLYBALL_CACHE", "~/.cache/flyball")).expanduser()
+    numba.config.CACHE_DIR = str(root / "numba" / sources_hash())
+
+
+def jit(function: F) -> F:
+    """Compile at the first call. Division by zero gives infinity, as in numpy; no reordering of floating point, so that results are repeatable."""
+    return cast(F, numba.njit(cache=True, error_model="numpy")(function))

@@ -1,0 +1,13 @@
+"""The product as a policy: its captain and tower (`flyball.cpu`), run by `flyball.sim.bridge`. A line here for each variant that a comparison
+names.
+"""
+
+from __future__ import annotations
+
+from flyball.cpu.tower import Settings, TowerState
+from flyball.sim.bridge import Product
+
+
+def flyball(*, checkpoint: TowerState | None = None) -> Product:
+    """Both levels from zero knowledge, or from what an earlier run's tower had learned."""
+    return Product(settings=Settings(), checkpoint=checkpoint)

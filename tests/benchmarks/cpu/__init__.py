@@ -1,0 +1,1 @@
+"""Benchmark `cpu`: the product against tuned peers on simulated applications (`make bench SUITE=cpu`)."""

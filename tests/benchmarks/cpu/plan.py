@@ -1,0 +1,163 @@
+"""What the comparison runs: which policies on a cell, tuned how, and the row that each run becomes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from flyball.sim.policies.bandit import LADDER
+from tests.benchmarks.cpu.cells import Cell
+from tests.benchmarks.cpu.runs import Candidate, Score, score
+from tests.benchmarks.cpu.tune import Span, cheapest, coordinate
+
+SPANS = {
+    "k8s-cpu": Span(0.10, 1.00),
+    "k8s-cpu-fast": Span(0.10, 1.00),
+    "vpa": Span(10.0, 1.0, 0.05),
+    "static": Span(1.0, 0.05),
+    "cpu-burst": Span(1.0, 0.05),
+}
+"""Of a peer's parameter."""
+THRESHOLDS = ("k8s-cpu", "k8s-cpu-fast")
+FIRST_SEED_ONLY = ("vpa", "static", "cpu-burst", "autothrottle-no-warm-up")
+"""Far from the best wherever they were looked at: one seed says enough."""
+SEARCH_SECONDS = 3900
+"""Length of the runs that a search begins with: an hour beyond the settling."""
+PER_CELL, ONE_TARGET, UNTUNED = "per-cell", "one-target", "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """How much is run."""
+
+    seconds: int
+    seeds: tuple[int, ...]
+    tuned: tuple[str, ...]
+    untuned: tuple[str, ...]
+    pairs: tuple[str, ...] = ()
+    burst_pairs: tuple[str, ...] = ()
+    minutes_objective: bool = False
+
+    def seeds_of(self, kind: str) -> tuple[int, ...]:
+        return self.seeds[:1] if kind in FIRST_SEED_ONLY else self.seeds
+
+
+FULL = Scope(
+    3 * 3600,
+    (1, 2, 3),
+    tuple(SPANS),
+    ("flyball", "autothrottle", "autothrottle-no-warm-up"),
+    ("paper-pair", "our-pair"),
+    ("our-pair",),
+    minutes_objective=True,
+)
+RANDOM = Scope(3 * 3600, (1,), THRESHOLDS, ("flyball",))
+"""Inference draws from applications, not from seeds."""
+QUICK = Scope(SEARCH_SECONDS, (1,), ("k8s-cpu-fast",), ("flyball", "autothrottle-no-warm-up"))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run of one policy."""
+
+    application: str
+    trace: str
+    holdout: bool
+    policy: str
+    parameters: tuple[float, ...]
+    tuning: str
+    burst: bool
+    objective: str
+    met: bool
+    seed: int
+    score: Score = field(repr=False)
+
+    def as_json(self) -> dict[str, object]:
+        """Keys as the report has them; what is not known is null."""
+        its = self.score
+        row = {key: value for key, value in asdict(self).items() if key not in ("score", "burst")}
+        return row | {
+            "class": "burst" if self.burst else "no-burst",
+            "cores": _known(its.cores),
+            "cores_used": _known(its.cores_used),
+            "requested_cores": _known(its.requested_cores),
+            "worst_hour_slow_share": its.worst_hour,
+            "minutes_over": its.minutes_over,
+            "worst_minute_p99_ratio": _known(its.worst_minute_ratio),
+            "decision_slow_ms": _known(its.slow_milliseconds),
+            "decision_container_tick_us": _known(its.fast_microseconds),
+            "first_hour_slow_share": its.first_hour,
+            "node_p99": _known(its.node_p99),
+            "reversals_a_minute": _known(its.reversals),
+        }
+
+
+def of_cell(cell: Cell, scope: Scope) -> list[Row]:
+    """Everything on a cell that needs no other cell."""
+    rows: list[Row] = []
+    for burst in (False, True):
+        kinds = scope.tuned if not burst else tuple(kind for kind in scope.tuned if kind in THRESHOLDS)
+        for kind in kinds:
+            rows += tuned(cell, kind, scope, burst=burst, objective="H")
+        if scope.minutes_objective and not burst:
+            rows += tuned(cell, "k8s-cpu-fast", scope, burst=False, objective="M")
+        for kind in scope.burst_pairs if burst else scope.pairs:
+            rows += pair(cell, kind, scope, burst=burst)
+        for kind in scope.untuned if not burst else ("flyball",):
+            rows += runs(cell, Candidate(kind), scope, burst=burst, objective="H", tuning=UNTUNED)
+    return rows
+
+
+def tuned(cell: Cell, kind: str, scope: Scope, *, burst: bool, objective: str) -> list[Row]:
+    """A peer at the cheapest parameter that meets the objective on all seeds of the cell; no rows where none does."""
+    seeds, short = scope.seeds_of(kind), min(SEARCH_SECONDS, scope.seconds)
+
+    def meets(value: float, seeds: Sequence[int], seconds: int) -> bool:
+        return all(score(Candidate(kind, (value,)), cell, seed, burst=burst, seconds=seconds).meets(objective) for seed in seeds)
+
+    best = cheapest(lambda value: meets(value, seeds[:1], short), SPANS[kind])
+    if scope.seconds > short or len(seeds) > 1:
+        best = cheapest(lambda value: meets(value, seeds, scope.seconds), SPANS[kind], SPANS[kind].safe if best is None else best)
+    return [] if best is None else runs(cell, Candidate(kind, (best,)), scope, burst=burst, objective=objective, tuning=PER_CELL)
+
+
+def pair(cell: Cell, kind: str, scope: Scope, *, burst: bool) -> list[Row]:
+    """The best fixed pair in hindsight, searched on short runs of the first seed; one that then misses on the whole shows as missed."""
+    short = min(SEARCH_SECONDS, scope.seconds)
+
+    def cost(heavy: float, light: float) -> float:
+        got = score(Candidate(kind, (heavy, light)), cell, scope.seeds[0], burst=burst, seconds=short)
+        return got.cores if got.meets("H") else math.inf
+
+    best = coordinate(cost, LADDER)
+    return [] if best is None else runs(cell, Candidate(kind, best), scope, burst=burst, objective="H", tuning=PER_CELL)
+
+
+def one_target(cells: Sequence[Cell], rows: Sequence[Row], scope: Scope) -> list[Row]:
+    """K8s-CPU and Fast at one target for all cells of an application: the lowest that any of them called for."""
+    made: list[Row] = []
+    for kind in THRESHOLDS:
+        for burst in (False, True):
+            called = [
+                row.parameters[0] for row in rows if (row.policy, row.burst, row.objective, row.tuning) == (kind, burst, "H", PER_CELL)
+            ]  # fmt: skip
+            if called:
+                candidate = Candidate(kind, (min(called),))
+                for cell in cells:
+                    made += runs(cell, candidate, scope, burst=burst, objective="H", tuning=ONE_TARGET)
+    return made
+
+
+def runs(cell: Cell, candidate: Candidate, scope: Scope, *, burst: bool, objective: str, tuning: str) -> list[Row]:
+    """A row a seed."""
+    rows = []
+    about = (cell.application, cell.trace, cell.holdout, candidate.kind, candidate.params, tuning, burst, objective)
+    for seed in scope.seeds_of(candidate.kind):
+        got = score(candidate, cell, seed, burst=burst, seconds=scope.seconds)
+        rows.append(Row(*about, got.meets(objective), seed, got))
+    return rows
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

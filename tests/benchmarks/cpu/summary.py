@@ -1,0 +1,112 @@
+"""The comparison in figures: rows in, the summary's keys out. A saving is of mean cores over seeds, ours against theirs, cell by cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from tests.benchmarks.cpu.plan import ONE_TARGET, PER_CELL, THRESHOLDS, UNTUNED, Row
+
+CellKey = tuple[str, str]
+BOOTSTRAPS = 10_000
+BOOTSTRAP_SEED = 5
+OURS = "flyball"
+
+
+def summary(rows: Sequence[Row], long_run_hours_over: float | None = None) -> dict[str, float | None]:
+    """All keys; those of what was not run are None."""
+    per_cell = best(rows, PER_CELL, burst=False)
+    one = one_target(rows, burst=False)
+    ours, ours_burst = mean_cores(rows, OURS, burst=False), mean_cores(rows, OURS, burst=True)
+    against_cell = savings(ours, per_cell)
+    against_one = savings(ours, one)
+    product = [row for row in rows if row.policy == OURS]
+    autothrottle = mean_cores(rows, "autothrottle", burst=False)
+    at_m = {cell: cores for cell, cores in ours.items() if _meets_m(rows, cell)}
+    random = {cell: value for cell, value in against_cell.items() if cell[0].startswith("random-")}
+    return {
+        "objective_met_share": _mean([row.score.meets("H") for row in product]),
+        "objective_m_met_share": _mean([row.score.meets("M") for row in product]),
+        "saving_vs_tuned_per_cell_mean_percent": _mean(against_cell.values()),
+        "saving_vs_tuned_per_cell_min_percent": min(against_cell.values(), default=None),
+        "saving_vs_one_target_mean_percent": _mean(against_one.values()),
+        "saving_with_burst_vs_one_target_mean_percent": _mean(savings(ours_burst, one).values()),
+        "class_burst_saving_vs_one_target_mean_percent": _mean(savings(ours_burst, one_target(rows, burst=True)).values()),
+        "class_burst_saving_vs_tuned_per_cell_mean_percent": _mean(savings(ours_burst, best(rows, PER_CELL, burst=True)).values()),
+        "cores_ratio_vs_autothrottle_h": _ratio(ours, autothrottle),
+        "cores_ratio_vs_autothrottle_m": _ratio(at_m, autothrottle),
+        "cores_ratio_vs_oracle_pair": _ratio(ours, mean_cores(rows, "paper-pair", burst=False)),
+        "cores_ratio_vs_oracle_pair_ours": _ratio(ours, mean_cores(rows, "our-pair", burst=False)),
+        "first_hour_met_share": _mean([row.score.first_hour <= 0.01 for row in product]),
+        "from_zero_cores_ratio": _mean([row.score.cores_from_zero / row.score.cores_warmed for row in product]),
+        "long_run_hours_over_percent": long_run_hours_over,
+        "random_apps_saving_ci90_low_percent": bootstrap(random)[0] if random else None,
+    }
+
+
+def mean_cores(rows: Iterable[Row], policy: str, *, burst: bool, tuning: str | None = None) -> dict[CellKey, float]:
+    """Mean over seeds of a policy's cores by cell, under objective H. Cells with a run that was given up are left out."""
+    cores: dict[CellKey, list[float]] = {}
+    for row in rows:
+        if row.policy == policy and row.burst == burst and row.objective == "H" and tuning in (None, row.tuning):
+            cores.setdefault((row.application, row.trace), []).append(row.score.cores)
+    return {cell: float(np.mean(values)) for cell, values in cores.items() if all(map(math.isfinite, values))}
+
+
+def best(rows: Iterable[Row], tuning: str, *, burst: bool) -> dict[CellKey, float]:
+    """Cores of the cheaper of the two Kubernetes baselines, cell by cell."""
+    rows = list(rows)
+    return _cheapest([mean_cores(rows, kind, burst=burst, tuning=tuning) for kind in THRESHOLDS])
+
+
+def one_target(rows: Iterable[Row], *, burst: bool) -> dict[CellKey, float]:
+    """Cores of the baseline at one safe target: for each application the kind that is cheaper over all its cells, as one could choose but once."""
+    rows = list(rows)
+    result: dict[CellKey, float] = {}
+    for application in {row.application for row in rows}:
+        mine = [row for row in rows if row.application == application]
+        kinds = [mean_cores(mine, kind, burst=burst, tuning=ONE_TARGET) for kind in THRESHOLDS]
+        whole = [cores for cores in kinds if cores]
+        if whole:
+            result |= min(whole, key=lambda cores: sum(cores.values()) / len(cores))
+    return result
+
+
+def savings(ours: Mapping[CellKey, float], theirs: Mapping[CellKey, float]) -> dict[CellKey, float]:
+    """Percent by cell, where both are known."""
+    return {cell: 100.0 * (1.0 - ours[cell] / theirs[cell]) for cell in ours if cell in theirs}
+
+
+def bootstrap(values: Mapping[CellKey, float], confidence: float = 0.9) -> tuple[float, float]:
+    """Interval of the mean over applications, drawn with replacement; an application's traces stay together."""
+    by_application: dict[str, list[float]] = {}
+    for (application, _), value in values.items():
+        by_application.setdefault(application, []).append(value)
+    means = np.array([np.mean(its) for its in by_application.values()])
+    draws = np.random.default_rng(BOOTSTRAP_SEED).choice(means, (BOOTSTRAPS, len(means))).mean(axis=1)
+    low, high = np.quantile(draws, [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
+    return float(low), float(high)
+
+
+def _cheapest(kinds: Sequence[Mapping[CellKey, float]]) -> dict[CellKey, float]:
+    cells = {cell for cores in kinds for cell in cores}
+    return {cell: min(cores[cell] for cores in kinds if cell in cores) for cell in sorted(cells)}
+
+
+def _meets_m(rows: Iterable[Row], cell: CellKey) -> bool:
+    """Whether ours met M on all seeds of a cell, with no more minutes over than Autothrottle had."""
+    here = [row for row in rows if (row.application, row.trace) == cell and not row.burst and row.tuning == UNTUNED]
+    theirs = [row.score.minutes_over for row in here if row.policy == "autothrottle"]
+    ours = [row.score for row in here if row.policy == OURS]
+    return all(score.meets("M") for score in ours) and sum(score.minutes_over for score in ours) <= sum(theirs)
+
+
+def _ratio(ours: Mapping[CellKey, float], theirs: Mapping[CellKey, float]) -> float | None:
+    return _mean([ours[cell] / theirs[cell] for cell in ours if cell in theirs])
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    known = [float(value) for value in values if math.isfinite(value)]
+    return float(np.mean(known)) if known else None
