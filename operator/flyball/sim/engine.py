@@ -11,7 +11,7 @@ from typing import Any
 from flyball.sim.bandwidth import catch_up, end_of_period, next_end, settle
 from flyball.sim.draws import following, key, lognormal, uniform
 from flyball.sim.heaps import insert, pop, renew_all
-from flyball.sim.jit import jit
+from flyball.sim.jit import inlined, jit
 from flyball.sim.sliced import finish, timers, wake_up
 
 INF = math.inf
@@ -75,7 +75,7 @@ def advance(
     return DONE
 
 
-@jit
+@inlined
 def own_event(
     glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, places: Any, stages: Any, service: Any, dirty: Any, latency: Any, log: Any,
     c: int, t: float,
@@ -107,7 +107,7 @@ def own_event(
         ended(glob, cont, bw, local, cpus, vis, places, stages, service, dirty, latency, log, v, t)
 
 
-@jit
+@inlined
 def take(glob: Any, vis: Any) -> int:
     """A free visit."""
     v = glob[0].free
@@ -116,7 +116,7 @@ def take(glob: Any, vis: Any) -> int:
     return v
 
 
-@jit
+@inlined
 def release(glob: Any, vis: Any, v: int) -> None:
     """It is free again."""
     vis[v].next = glob[0].free
@@ -124,7 +124,7 @@ def release(glob: Any, vis: Any, v: int) -> None:
     glob[0].unused += 1
 
 
-@jit
+@inlined
 def touch(glob: Any, cont: Any, dirty: Any, c: int) -> None:
     """The container is to be settled after the event."""
     if cont[c].dirty == 0:
@@ -133,7 +133,7 @@ def touch(glob: Any, cont: Any, dirty: Any, c: int) -> None:
         glob[0].touched += 1
 
 
-@jit
+@inlined
 def send(
     glob: Any,
     cont: Any,
@@ -182,7 +182,7 @@ def send(
     return v
 
 
-@jit
+@inlined
 def deliver(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, dirty: Any, v: int, t: float) -> None:
     """A call has reached its container: it runs, or waits for a worker."""
     c = vis[v].cont
@@ -200,7 +200,7 @@ def deliver(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, dirt
     run(glob, cont, bw, local, cpus, vis, dirty, v, vis[v].work, t)
 
 
-@jit
+@inlined
 def run(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, dirty: Any, v: int, work: float, t: float) -> None:
     """A visit wants CPU for `work` seconds."""
     c = vis[v].cont
@@ -215,7 +215,7 @@ def run(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, dirty: A
     touch(glob, cont, dirty, c)
 
 
-@jit
+@inlined
 def call(
     glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, places: Any, stages: Any, service: Any, dirty: Any, v: int, t: float
 ) -> None:
@@ -227,7 +227,7 @@ def call(
         send(glob, cont, bw, local, cpus, vis, places, service, dirty, place, v, x.request, t)
 
 
-@jit
+@inlined
 def ended(
     glob: Any,
     cont: Any,
