@@ -110,7 +110,7 @@ def own_event(
 @inlined
 def take(glob: Any, vis: Any) -> int:
     """A free visit."""
-    v = glob[0].free
+    v: int = glob[0].free
     glob[0].free = vis[v].next
     glob[0].unused -= 1
     return v
