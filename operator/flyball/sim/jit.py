@@ -17,7 +17,7 @@ import numba
 F = TypeVar("F", bound=Callable[..., object])
 compiler: Any = numba.njit  # its types do not know every option
 
-SOURCES = ("jit.py", "tables.py", "heaps.py", "draws.py", "bandwidth.py", "sliced.py", "engine.py")
+SOURCES = ("jit.py", "tables.py", "heaps.py", "draws.py", "bandwidth.py", "sliced.py", "visits.py", "engine.py")
 
 
 def sources_hash() -> str:

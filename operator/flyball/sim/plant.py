@@ -51,6 +51,8 @@ class Plant:
         self._nodes = {its.name: n for n, its in enumerate(application.nodes)}
         self.node_names = tuple(application.nodes[n].name for n in self._tables.cont["node"])
         self._arrivals: Floats = np.zeros(0)
+        self._numbers: Ints = np.zeros(0, np.int64)
+        self._fed = 0
         self._restart()
 
     @property
@@ -104,8 +106,12 @@ class Plant:
         """Visits per container that wait for a worker."""
         return self._tables.cont["waiting"].copy()  # type: ignore[no-any-return]
 
-    def feed(self, arrivals: Floats) -> None:
-        """The next piece of arrivals; the last one must have been used up."""
+    def feed(self, arrivals: Floats, numbers: Ints | None = None) -> None:
+        """The next piece of arrivals; the last one must have been used up. They are numbered on, unless `numbers` says who they are."""
+        if numbers is None:
+            numbers = np.arange(self._fed, self._fed + len(arrivals))
+            self._fed += len(arrivals)
+        self._numbers = numbers
         self._tables.glob["arrived"], self._tables.glob["count"] = 0, len(arrivals)
         self._arrivals = arrivals
 
@@ -115,7 +121,7 @@ class Plant:
         while (
             advance(
                 t.glob, t.cont, t.bw, t.local, t.cpus, t.node, t.members, t.vis, t.places, t.stages, t.roots, t.shares, t.service,
-                t.when, t.winner, t.dirty, self._arrivals, latency, log, t.margin, until,
+                t.when, t.winner, t.dirty, self._arrivals, self._numbers, latency, log, t.margin, until,
             )
             == FULL
         ):  # fmt: skip
