@@ -14,7 +14,9 @@ def test_the_heavy_group_is_what_two_means_finds() -> None:
     assert heavy_services(application(0.02, 0.001, 0.018, 0.002)) == {"s0", "s2"}
 
 
-@pytest.mark.parametrize(("its", "named"), [(train_ticket(), "ts-order-service"), (social_network(), "post-storage-service"), (hotel_reservation(), "frontend")])
+@pytest.mark.parametrize(
+    ("its", "named"), [(train_ticket(), "ts-order-service"), (social_network(), "post-storage-service"), (hotel_reservation(), "frontend")]
+)
 def test_published_applications_have_a_small_heavy_group(its, named: str) -> None:  # type: ignore[no-untyped-def]
     heavy = heavy_services(its)
     assert named in heavy
