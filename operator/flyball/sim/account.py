@@ -43,7 +43,7 @@ class Account:
         self._total_quota: list[float] = []
         self._reversals: list[int] = []
         rows = seconds if keep_seconds else 0
-        self._kept = (
+        self._kept: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]] = (
             np.zeros((rows, count), np.float32),
             np.zeros((rows, count), np.float32),
             np.zeros((rows, count), np.uint8),
@@ -65,9 +65,9 @@ class Account:
         now = np.stack([self.usage, self.quota_seconds, self.throttled, plant.periods.astype(np.float64)])
         rise = now - self._at_second
         self._at_second = now
-        for kept, values in zip(self._kept, rise, strict=True):
-            if len(kept):
-                kept[self._second] = values
+        if len(self._kept[0]):
+            for place, values in enumerate(rise):
+                self._kept[place][self._second] = values
         self._node_use.append(float(np.max(np.bincount(self._node, weights=rise[0], minlength=len(self._node_cores)) / self._node_cores)))
         self._total_quota.append(float(np.sum(rise[1])))
         self._second += 1
@@ -119,7 +119,7 @@ class Account:
     def by_service(self, from_minute: int, *, used: bool) -> Floats:
         """Mean cores by service, from a minute on."""
         rows = np.array(self._by_minute[from_minute:])
-        return rows[:, 0 if used else 1].mean(axis=0) if len(rows) else np.zeros(self._services)  # type: ignore[no-any-return]
+        return rows[:, 0 if used else 1].mean(axis=0) if len(rows) else np.zeros(self._services)
 
 
 def _quantile(ordered: NDArray[np.float32], share: float) -> float:

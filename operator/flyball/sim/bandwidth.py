@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from flyball.sim.heaps import renew
-from flyball.sim.jit import jit
+from flyball.sim.jit import inlined, jit
 from flyball.sim.sliced import consume, next_event, running, vacate
 from flyball.sim.tables import PERIOD
 
@@ -20,7 +20,7 @@ EMPTY = 1e-8
 """CPU seconds of pool that count as none. The kernel's grain is 1 ns; ten of them leave room for what a double resolves after 21 days at 32 cores."""
 
 
-@jit
+@inlined
 def catch_up(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, c: int, t: float) -> None:
     """Bring a container's accounts up to `t`."""
     k = cont[c]
@@ -40,7 +40,7 @@ def catch_up(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, c: int, t: fl
             b.pool -= done
 
 
-@jit
+@inlined
 def end_of_period(bw: Any, c: int) -> None:
     """Level fluid: the period timer fires."""
     b = bw[c]
@@ -57,7 +57,7 @@ def end_of_period(bw: Any, c: int) -> None:
         b.idle = 1
 
 
-@jit
+@inlined
 def next_end(bw: Any, g: int, t: float) -> float:
     """When the group's next period ends: the timer keeps its phase while it stands still."""
     phase = bw[g].phase
@@ -65,7 +65,7 @@ def next_end(bw: Any, g: int, t: float) -> float:
     return end if end > t else end + PERIOD
 
 
-@jit
+@inlined
 def settle(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, node: Any, members: Any, vis: Any, when: Any, winner: Any, c: int, t: float) -> None:
     """After visits came or went, or a period ended: who runs, how fast, and when the container's next event is. Its accounts are up to date."""
     k = cont[c]
@@ -133,7 +133,7 @@ def share_out(
             schedule(glob, cont, bw, local, cpus, vis, when, winner, other)
 
 
-@jit
+@inlined
 def schedule(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, when: Any, winner: Any, c: int) -> None:
     """Note the time of a container's next event, at its present rate."""
     k = cont[c]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from flyball.sim.bridge import Product
 from flyball.sim.example import shop
@@ -25,8 +26,8 @@ def policies() -> Mapping[str, Callable[[], Policy]]:
     return {"flyball": Product, "grant": Unlimited, **_listed("flyball.sim.policies", "POLICIES")}
 
 
-def _listed(package: str, name: str) -> Mapping[str, Callable[[], object]]:
+def _listed(package: str, name: str) -> Mapping[str, Callable[[], Any]]:
     if importlib.util.find_spec(package) is None:
         return {}
-    listed: Mapping[str, Callable[[], object]] = getattr(importlib.import_module(package), name, {})
+    listed: Mapping[str, Callable[[], Any]] = getattr(importlib.import_module(package), name, {})
     return listed

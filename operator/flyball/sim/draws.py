@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from flyball.sim.jit import jit
+from flyball.sim.jit import inlined
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FACTOR_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -20,7 +20,7 @@ ONE = np.uint64(1)
 TWO_TO_MINUS_53 = 1.0 / (1 << 53)
 
 
-@jit
+@inlined
 def mix(x: Any) -> Any:
     """A bijection of 64 bits that leaves no visible pattern."""
     x = (x ^ (x >> S30)) * FACTOR_1
@@ -28,25 +28,25 @@ def mix(x: Any) -> Any:
     return x ^ (x >> S31)
 
 
-@jit
+@inlined
 def key(seed: Any, request: int, place: int) -> Any:
     """The counter of one request's draws at one place."""
     return mix(seed ^ mix(np.uint64(request) * GOLDEN + np.uint64(place)))
 
 
-@jit
+@inlined
 def following(x: Any) -> Any:
     """The next counter of the same place."""
     return mix(x + GOLDEN)
 
 
-@jit
+@inlined
 def uniform(x: Any) -> float:
     """Strictly between 0 and 1."""
     return (float(x >> S11) + 0.5) * TWO_TO_MINUS_53
 
 
-@jit
+@inlined
 def lognormal(x: Any, sigma: float) -> float:
     """Of mean 1. Box-Muller; one of its two normals is used, so that a draw needs no memory."""
     if sigma <= 0.0:

@@ -93,7 +93,8 @@ class CpuEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         highest = max(1e-9, float(self._rates.max()))
         first = [seen.requests_per_second / highest, slow, seen.p99_seconds / self._application.objective_seconds, seen.budget.left]
         values = np.concatenate([first, seen.usage / seen.grant, seen.quota / seen.grant, seen.throttle_ratio])
-        return np.clip(np.nan_to_num(values, nan=0.0, posinf=CLIP, neginf=-CLIP), -CLIP, CLIP).astype(np.float32)
+        features: NDArray[np.float32] = np.clip(np.nan_to_num(values, nan=0.0, posinf=CLIP, neginf=-CLIP), -CLIP, CLIP).astype(np.float32)
+        return features
 
 
 class _Hand:

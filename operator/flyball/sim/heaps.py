@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyball.sim.jit import jit
+from flyball.sim.jit import inlined, jit
 
 
-@jit
+@inlined
 def meld(vis: Any, a: int, b: int) -> int:
     """Root of two heaps joined; -1 stands for an empty one. Ties go to `a`."""
     if a < 0:
@@ -21,7 +21,7 @@ def meld(vis: Any, a: int, b: int) -> int:
     return a
 
 
-@jit
+@inlined
 def insert(vis: Any, root: int, v: int) -> int:
     """Root after `v`, whose key is set, has joined."""
     vis[v].child = -1
@@ -29,7 +29,7 @@ def insert(vis: Any, root: int, v: int) -> int:
     return meld(vis, root, v)
 
 
-@jit
+@inlined
 def pop(vis: Any, root: int) -> int:
     """Root after the smallest, `root` itself, has left: children melded in pairs, then from right to left."""
     pairs = -1
@@ -54,7 +54,7 @@ def pop(vis: Any, root: int) -> int:
     return out
 
 
-@jit
+@inlined
 def renew(when: Any, winner: Any, c: int) -> None:
     """Play the matches of container `c` again after `when[c]` changed. `winner[1]` is the container with the earliest event."""
     size = len(winner) // 2

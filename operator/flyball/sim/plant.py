@@ -51,7 +51,9 @@ class Plant:
         self._nodes = {its.name: n for n, its in enumerate(application.nodes)}
         self.node_names = tuple(application.nodes[n].name for n in self._tables.cont["node"])
         self._arrivals: Floats = np.zeros(0)
-        start(*self._machinery(), 0.0)
+        self._numbers: Ints = np.zeros(0, np.int64)
+        self._fed = 0
+        self._restart()
 
     @property
     def usage(self) -> Floats:
@@ -104,8 +106,12 @@ class Plant:
         """Visits per container that wait for a worker."""
         return self._tables.cont["waiting"].copy()  # type: ignore[no-any-return]
 
-    def feed(self, arrivals: Floats) -> None:
-        """The next piece of arrivals; the last one must have been used up."""
+    def feed(self, arrivals: Floats, numbers: Ints | None = None) -> None:
+        """The next piece of arrivals; the last one must have been used up. They are numbered on, unless `numbers` says who they are."""
+        if numbers is None:
+            numbers = np.arange(self._fed, self._fed + len(arrivals))
+            self._fed += len(arrivals)
+        self._numbers = numbers
         self._tables.glob["arrived"], self._tables.glob["count"] = 0, len(arrivals)
         self._arrivals = arrivals
 
@@ -115,7 +121,7 @@ class Plant:
         while (
             advance(
                 t.glob, t.cont, t.bw, t.local, t.cpus, t.node, t.members, t.vis, t.places, t.stages, t.roots, t.shares, t.service,
-                t.when, t.winner, t.dirty, self._arrivals, latency, log, t.margin, until,
+                t.when, t.winner, t.dirty, self._arrivals, self._numbers, latency, log, t.margin, until,
             )
             == FULL
         ):  # fmt: skip
@@ -134,17 +140,17 @@ class Plant:
             raise ValueError("a policy asked for a quota that is no number")
         writes = (wanted != self.quota).astype(np.int64) + (allowed != self.burst)
         for c in np.flatnonzero(writes):
-            write_quota(*self._machinery(), int(c), float(wanted[c]) * PERIOD, float(allowed[c]) * PERIOD, int(writes[c]), self.now)
+            write_quota(*(*self._machinery(), int(c), float(wanted[c]) * PERIOD, float(allowed[c]) * PERIOD, int(writes[c]), self.now))
         self.quota, self.burst = wanted, allowed
         return writes > 0  # type: ignore[no-any-return]
 
     def write_pod(self, container: int, quota_cores: float, burst_cores: float = 0.0) -> None:
         """Set the quota of a container's pod, infinite for none. Level sliced only."""
-        write_quota(*self._machinery(), self._count + container, quota_cores * PERIOD, burst_cores * PERIOD, 1, self.now)
+        write_quota(*(*self._machinery(), self._count + container, quota_cores * PERIOD, burst_cores * PERIOD, 1, self.now))
 
     def refill(self, container: int) -> None:
         """Write what is in force once more: a write refills, changed or not."""
-        write_quota(*self._machinery(), container, self.quota[container] * PERIOD, self.burst[container] * PERIOD, 1, self.now)
+        write_quota(*(*self._machinery(), container, self.quota[container] * PERIOD, self.burst[container] * PERIOD, 1, self.now))
 
     def set_work(self, service: str, factor: float) -> None:
         """From now on a service's visits cost `factor` times what the application says (a release that made it slower)."""
@@ -158,13 +164,13 @@ class Plant:
         """A node's speed relative to what the application says."""
         number = self._nodes[node]
         self._tables.cont["speed"][self._tables.cont["node"] == number] = factor * self.application.nodes[number].speed
-        start(*self._machinery(), self.now)
+        self._restart()
 
     def set_container_speed(self, container: int, factor: float) -> None:
         """One container's speed relative to its node's (a cold pod)."""
         on = int(self._tables.cont["node"][container])
         self._tables.cont["speed"][container] = factor * self.application.nodes[on].speed
-        start(*self._machinery(), self.now)
+        self._restart()
 
     def set_mix(self, shares: Floats) -> None:
         """Shares of the request types from now on, in the application's order."""
@@ -181,6 +187,10 @@ class Plant:
         quota, burst = self.quota.copy(), self.burst.copy()
         quota[first + before : first + replicas], burst[first + before : first + replicas] = its.grant_cores, 0.0
         self.write(quota, burst)
+
+    def _restart(self) -> None:
+        """Work out everybody's next event anew."""
+        start(*(*self._machinery(), self.now))
 
     def _machinery(self) -> tuple[Any, ...]:
         t = self._tables

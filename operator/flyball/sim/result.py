@@ -76,6 +76,8 @@ class Result:
     fast_ticks: int
     slow_ticks: int
     score_from: int = 0
+    retries: int = 0
+    """Requests that clients sent a second time."""
 
     @property
     def cores(self) -> float:

@@ -14,6 +14,7 @@ from flyball.sim.arrivals import CHUNK_SECONDS, Arrivals, Given
 from flyball.sim.plant import Plant
 from flyball.sim.policy import Facts, Floats, Policy, Quotas, Samples
 from flyball.sim.result import Result
+from flyball.sim.retries import Retries
 from flyball.sim.scrape import Scrapes
 from flyball.sim.spec import Application
 from flyball.slo import Objective
@@ -41,6 +42,9 @@ class Settings:
     """Beginning of the run that is not scored. A whole number of minutes."""
     keep_seconds: bool = False
     keep_latency: bool = False
+    retry_after_seconds: float = 0.0
+    """Clients give a request up after this long, wait a second and send it once more; what they gave up runs to its end. 0: they wait for ever.
+    A retry is load; scored is the request that was given up, and it was slow."""
     pod_quota: bool = False
     """Whether pods carry the sum of their containers' limits as a quota of their own, as the kubelet writes it. Level sliced only."""
 
@@ -79,11 +83,15 @@ class Run:
     def __init__(self, application: Application, arrivals: Arrivals, policy: Policy, seed: int, settings: Settings) -> None:
         if settings.warmup_seconds % 60 or settings.warmup_seconds > arrivals.seconds:
             raise ValueError("warmup_seconds must be a whole number of minutes within the run")
+        if settings.retry_after_seconds and settings.retry_after_seconds < application.objective_seconds:
+            raise ValueError("clients that give up before the objective has passed would hide slow requests: raise retry_after_seconds")
         self.plant = Plant(application, seed, level=settings.level, contention=settings.contention, pod_quota=settings.pod_quota)
         self.objective = Objective("requests", application.target, application.objective_seconds, HOUR)
         self.facts = Facts(application, self.objective, self.plant.service, self.plant.grant, self.plant.names, settings.burst, seed)
-        self.log = np.full(arrivals.total, np.nan, np.float32)
-        self._latency = np.full(arrivals.total, np.nan, np.float32)
+        size = arrivals.total * (2 if settings.retry_after_seconds else 1)
+        self.log = np.full(size, np.nan, np.float32)
+        self._latency = np.full(size, np.nan, np.float32)
+        self._retries = Retries(settings.retry_after_seconds, arrivals.total) if settings.retry_after_seconds else None
         self._arrivals, self._policy, self._settings, self._seed = arrivals, policy, settings, seed
         self._chunk: Floats = np.zeros(0)
         self.scrapes = Scrapes(
@@ -112,9 +120,13 @@ class Run:
         """Simulate one second, then let the policy act."""
         if second % CHUNK_SECONDS == 0:
             self._chunk = self._arrivals.chunk(second // CHUNK_SECONDS)
-            self.plant.feed(self._chunk)
+            if self._retries is None:
+                self.plant.feed(self._chunk)
             if self._settings.keep_latency:
                 self._kept.append(self._chunk)
+        if self._retries is not None:
+            first, end = np.searchsorted(self._chunk, [second, second + 1])
+            self.plant.feed(*self._retries.merge(second, self._chunk[first:end], self._latency))
         done = second + 1
         for tick in range(1, self._ticks + 1):
             until = float(done) if tick == self._ticks else second + tick / self._ticks
@@ -136,9 +148,9 @@ class Run:
             seed=self._seed,
             objective_seconds=application.objective_seconds,
             target=application.target,
-            minutes=self._account.minutes(self._latency, self._chunk),
+            minutes=self._account.minutes(self._latency[: self._arrivals.total], self._chunk),
             seconds=self._account.seconds(),
-            latency=self._latency if settings.keep_latency else np.zeros(0, np.float32),
+            latency=self._latency[: self._arrivals.total] if settings.keep_latency else np.zeros(0, np.float32),
             arrival=np.concatenate(self._kept) if self._kept else np.zeros(0),
             names=self.plant.names,
             service_quota=self._account.by_service(warmup, used=False),
@@ -150,6 +162,7 @@ class Run:
             fast_ticks=self._fast_ticks,
             slow_ticks=self._slow_ticks,
             score_from=warmup,
+            retries=self._retries.count if self._retries else 0,
         )
 
     def _close(self, done: int) -> None:

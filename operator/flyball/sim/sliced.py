@@ -189,7 +189,7 @@ def finish(cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, c: int, t: float
         place_of += 1
     cpu = cpus[c, place_of]
     own = local[c, cpu]
-    v = own.root
+    v: int = own.root
     own.root = pop(vis, v)
     own.v = vis[v].key
     own.n -= 1
@@ -277,7 +277,8 @@ def next_event(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, c
         if tick <= k.last + 1e-9:
             tick += glob[0].tick
         at = min(at, tick)
-    return min(at, k.finish_at)
+    earliest: float = min(at, k.finish_at)
+    return earliest
 
 
 @jit

@@ -19,7 +19,6 @@ PERIOD = 0.1
 GLOB = np.dtype(
     [
         ("seed", "u8"),
-        ("request", "i8"),  # number of the next request
         ("arrived", "i8"),  # place in the array of arrivals
         ("count", "i8"),
         ("delayed", "i8"),  # root of the heap of visits that wait without CPU

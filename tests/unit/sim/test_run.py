@@ -217,3 +217,28 @@ def test_work_and_visits_of_a_request_are_sums_over_its_tree() -> None:
     its: Application = application(tree)
     assert its.work_per_request() == pytest.approx({"a": 0.01, "b": 0.025})
     assert its.visits_per_request() == pytest.approx(2.0)
+
+
+def test_clients_that_give_up_send_again_and_make_an_overload_worse() -> None:
+    """A fortieth of the CPU too few: who waits three seconds and tries again meets a longer line than who just waits."""
+    its = single(0.01, tail=0.3, grant=0.8)
+    patient, impatient = (load(its, 82.0, 240, retry_after_seconds=after) for after in (0.0, 3.0))
+    assert patient.retries == 0
+    assert impatient.retries > 100
+    assert impatient.minutes.p50[2] > 1.5 * patient.minutes.p50[2]
+    np.testing.assert_array_equal(impatient.arrival, patient.arrival)
+    assert len(impatient.latency) == len(patient.latency)
+    calm = load(single(0.01), 10.0, 60, retry_after_seconds=2.0)
+    assert calm.retries == 0
+    assert calm.latency.tolist() == pytest.approx(load(single(0.01), 10.0, 60).latency.tolist(), abs=1e-6)
+
+
+def test_a_request_is_sent_again_once_a_second_after_it_was_given_up() -> None:
+    result = play(single(3.0, cores=8), [0.5], seconds=20, retry_after_seconds=1.5)
+    assert result.retries == 1
+    use = result.seconds.usage[:, 0]
+    assert np.flatnonzero(use).tolist() == [0, 1, 2, 3, 4, 5]
+    assert use.sum() == pytest.approx(6.0)
+    assert result.latency.tolist() == pytest.approx([3.0])
+    with pytest.raises(ValueError, match="hide slow requests"):
+        play(single(), [0.5], retry_after_seconds=0.5)
