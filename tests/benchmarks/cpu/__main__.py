@@ -60,6 +60,7 @@ def main() -> int:
     rows += held_rows
     said = {"quick": quick, "holdout": holdout, **{key: value for key, value in asdict(scope).items() if key in ("seconds", "seeds")}}
     report.write_json(OUT, rows, figures, said)
+    report.write_page(OUT.parent, rows, figures, said)
     if not quick and not wanted:
         report.write_json(PAGE / "cpu.json", rows, figures, said)
         report.write_page(PAGE, rows, figures, said)

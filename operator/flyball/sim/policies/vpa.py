@@ -24,7 +24,7 @@ FIRST_BUCKET, BUCKET_GROWTH, CORES_MAX = 0.01, 1.05, 1000.0
 CHANGE, UNDISTURBED_SECONDS = 0.10, 12 * 3600.0
 DAY = 86_400.0
 BUCKETS = int(np.log(CORES_MAX * 0.05 / FIRST_BUCKET + 1.0) / np.log(BUCKET_GROWTH)) + 2
-STARTS: Floats = FIRST_BUCKET * (BUCKET_GROWTH ** np.arange(BUCKETS) - 1.0) / 0.05
+STARTS: Floats = FIRST_BUCKET * (BUCKET_GROWTH ** np.arange(BUCKETS, dtype=np.float64) - 1.0) / 0.05
 """Where buckets begin: each is 5 % wider than the one before."""
 
 
