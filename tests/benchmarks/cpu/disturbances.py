@@ -1,9 +1,9 @@
 """Disturbances of a settled run: how soon the objective is met again, and whether the quotas swing. `python -m tests.benchmarks.cpu.disturbances`.
 
-Social-Network at the constant load; the disturbance begins after 40 minutes and the run ends 40 minutes later. Recovery is the first moment from which
-three windows of 10 s have their 99 % quantile within the objective, less the same for a run whose quotas jump to the grants at the onset (at most
-120 s wanted). Oscillation: reversals of more than 5 % of the total quota in ten minutes, from five minutes after the onset (at most 2). A cause that CPU
-cannot cure lasts 20 minutes; ten minutes after it cores are to be within 10 % of before. build/bench/cpu-disturbances.json holds the rows.
+Social-Network at the constant load; the disturbance begins after 40 minutes and the run ends 40 minutes later. Recovery is the first moment from
+which three windows of 10 s have their 99 % quantile within the objective, less the same for a run whose quotas jump to the grants at the onset (at
+most 120 s wanted). Oscillation: reversals of more than 5 % of the total quota in ten minutes, from five minutes after the onset (at most 2). A cause
+that CPU cannot cure lasts 20 minutes; ten minutes after it cores are to be within 10 % of before. build/bench/cpu-disturbances.json holds the rows.
 """
 
 from __future__ import annotations
@@ -123,6 +123,10 @@ def measure(its: Disturbance, plant: Load, *, burst: bool) -> dict[str, object]:
         "cores_later": later,
         "slow_share_after_percent": 100.0 * float(ours.minutes.slow[ONSET // 60 :].sum() / max(1, ours.minutes.total[ONSET // 60 :].sum())),
     }
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:
