@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.benchmarks.cpu import report
 from tests.benchmarks.cpu.cells import Cell, cells
+from tests.benchmarks.cpu.long_run import measure as long_run
 from tests.benchmarks.cpu.plan import FULL, QUICK, RANDOM, Row, Scope, of_cell, one_target
 from tests.benchmarks.cpu.summary import summary
 
@@ -51,7 +52,7 @@ def main() -> int:
     with ProcessPoolExecutor(int(os.environ.get("JOBS") or os.cpu_count() or 1)) as pool:
         rows = compare(chosen, scope, pool)
         held_rows = compare(held, scope, pool) if held else []
-    figures = summary(rows)
+    figures = summary(rows, None if quick or wanted else long_run()[0])
     if held:
         random = figures.pop("random_apps_saving_ci90_low_percent")
         other = summary(held_rows)
@@ -60,6 +61,7 @@ def main() -> int:
     rows += held_rows
     said = {"quick": quick, "holdout": holdout, **{key: value for key, value in asdict(scope).items() if key in ("seconds", "seeds")}}
     report.write_json(OUT, rows, figures, said)
+    report.write_page(OUT.parent, rows, figures, said)
     if not quick and not wanted:
         report.write_json(PAGE / "cpu.json", rows, figures, said)
         report.write_page(PAGE, rows, figures, said)

@@ -144,8 +144,9 @@ def warmed(application: str, bucket: float, seconds: int) -> tuple[Seen, ...]:
 
 def _run(run: Run, arrivals: Arrivals, *, give_up: bool) -> Result | None:
     """To its end, or None once an hour's budget is beyond recovery and nobody wants to know by how much."""
-    allowed = np.convolve(arrivals.counts, np.ones(3600))[3599:] if arrivals.seconds > 3600 else np.full(1, arrivals.total)
-    allowed = GIVE_UP * 0.01 * allowed[::60]
+    width = min(3600, arrivals.seconds - int(SETTLE_SECONDS))
+    arrived = np.concatenate([[0], np.cumsum(arrivals.counts)])
+    allowed = GIVE_UP * 0.01 * (arrived[width:] - arrived[:-width])[::60]
     slow = np.zeros(arrivals.seconds // 60 + 2)
     objective = run.objective.threshold_seconds
     counted = 0
@@ -210,7 +211,7 @@ def requested(quota: list[float]) -> float:
 
 @cache
 def code(kind: str) -> str:
-    """Hash of the sources that decide a score: the simulator and the policies, and the controllers where the candidate runs them."""
+    """Hash of the sources that decide a score: this file, the simulator and the policies, and the controllers where the candidate runs them."""
     package = ROOT / "operator" / "flyball"
     skipped = {"report.py", "plots.py", "env.py", "catalogue.py", "example.py"}
     files = [path for path in sorted((package / "sim").glob("*.py")) if path.name not in skipped]
@@ -219,7 +220,7 @@ def code(kind: str) -> str:
         files += [*sorted((package / "cpu").rglob("*.py")), *sorted((package / "slo").glob("*.py"))]
     else:
         files = [path for path in files if path.name != "bridge.py"]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    return hashlib.sha256(b"".join(path.read_bytes() for path in [*files, Path(__file__)])).hexdigest()
 
 
 def _keep(path: Path, value: object) -> None:

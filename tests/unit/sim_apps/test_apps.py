@@ -76,9 +76,9 @@ def test_random_applications_are_like_published_ones(seed: int) -> None:
 
 
 def test_a_seeds_application_is_the_same_for_ever() -> None:
-    text = repr([random_application(seed) for seed in range(20)])
-    assert text == repr([random_application(seed) for seed in range(20)])
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "FROZEN"
+    drawn = [random_application(seed) for seed in range(20)]
+    text = " ".join(f"{its.objective_seconds:.3f} {len(its.services)} {its.visits_per_request():.6f}" for its in drawn)
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "b7179d0033f62eb9"
 
 
 @pytest.mark.parametrize("its", [random_application(0), hotel_reservation()], ids=["random", "hotel"])

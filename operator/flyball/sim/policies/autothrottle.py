@@ -63,7 +63,7 @@ class Autothrottle(PaperPair):
         self._take(bandit.choose(self._seen, objective, self._rate, self._bucket, explore, self._rng))
 
     def _explore(self, observation: SlowObservation) -> None:
-        if self._arm is not None and self._minute % 2 == 0:
+        if self._arm is not None and math.isnan(self._rate):  # its first minute: the context of the second
             self._rate = observation.requests_per_second
             return
         self._note(observation)
