@@ -1,0 +1,114 @@
+"""The product in the loop: `flyball.cpu.captain` and `flyball.cpu.tower` as they run in the cluster, put behind the simulator's seam.
+
+`Captains` is what the node agents do each second, `TowerLoop` what the operator does each 15 s; `Product` is both. Nothing of their rules is
+repeated here: quotas come from `captain.decide`, targets from `tower.decide`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from flyball.cpu.captain import Bounds, CaptainState, Sample, burst_allowance
+from flyball.cpu.captain import decide as captain_decide
+from flyball.cpu.tower import Decision, Observation, Reading, TowerState, WorkloadView
+from flyball.cpu.tower import Settings as TowerSettings
+from flyball.cpu.tower import decide as tower_decide
+from flyball.sim.policy import Facts, Floats, Quotas, Samples, SlowObservation
+from flyball.sim.scrape import EPOCH
+
+FLOOR_CORES = 0.01
+"""The agent's smallest quota, where a plan states none."""
+STEP_CORES = 0.001
+"""The agent writes whole tenths of a millisecond, rounded up."""
+
+
+class Captains:
+    """One captain a container."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._states = [CaptainState() for _ in facts.grant]
+        self._bounds = [Bounds(min(FLOOR_CORES, grant), grant) for grant in facts.grant.tolist()]
+        self._facts = facts
+        self.service = facts.service
+
+    def decide(self, samples: Samples, targets: Floats, *, release: bool = False) -> Quotas:
+        """Quotas for the next second. `targets` is by container: throttled share of wall periods. `release`: everything at its grant."""
+        grant = self._facts.grant
+        if release:
+            self._states = [CaptainState() for _ in self._states]
+            return Quotas(grant, np.zeros_like(grant))
+        quota, burst = samples.quota.copy(), samples.burst.copy()
+        rows = zip(
+            samples.active.tolist(), samples.throttled.tolist(), samples.throttled_by_pod.tolist(), samples.usage.tolist(), samples.quota.tolist(),
+            samples.written.tolist(), targets.tolist(), strict=True,
+        )  # fmt: skip
+        for c, (active, throttled, by_pod, usage, in_force, written, target) in enumerate(rows):
+            bounds = self._bounds[c]
+            if not active:
+                self._states[c] = CaptainState()
+                quota[c], burst[c] = bounds.grant, 0.0
+                continue
+            sample = Sample(samples.elapsed, throttled, by_pod, usage, in_force, written=written)
+            self._states[c], move = captain_decide(self._states[c], sample, target, bounds)
+            if move.quota != in_force:
+                quota[c] = min(bounds.grant, math.ceil(move.quota / STEP_CORES - 1e-3) * STEP_CORES)
+            burst[c] = burst_allowance(quota[c], bounds.grant) if self._facts.burst_allowed else 0.0
+        return Quotas(quota, burst)
+
+
+class TowerLoop:
+    """The tower, fed with what Prometheus shows."""
+
+    def __init__(self, facts: Facts, settings: TowerSettings) -> None:
+        self._facts, self._settings = facts, settings
+        self._names = [service.name for service in facts.application.services]
+        self.state = TowerState()
+        self.decision: Decision | None = None
+
+    def decide(self, seen: SlowObservation) -> Floats:
+        """The target of each service."""
+        readings = []
+        if math.isfinite(seen.total):
+            readings.append(Reading(self._facts.objective, seen.budget, seen.good, seen.total, seen.seconds, seen.age_seconds))
+        views = tuple(
+            WorkloadView(name, *values)
+            for name, *values in zip(
+                self._names, seen.usage.tolist(), seen.quota.tolist(), seen.grant.tolist(), seen.throttle_ratio.tolist(), strict=True
+            )
+        )
+        observation = Observation(EPOCH + seen.now, tuple(readings), views)
+        self.state, self.decision = tower_decide(self.state, observation, self._settings)
+        return np.array([self.decision.permille(self.decision.groups[name]) / 1000.0 for name in self._names])
+
+
+@dataclass(slots=True)
+class Product:
+    """Flyball itself, both levels. `settings` are the tower's; a checkpoint of an earlier run may be its start."""
+
+    settings: TowerSettings = TowerSettings()  # noqa: RUF009  frozen
+    checkpoint: TowerState | None = None
+    name: str = "flyball"
+    tick_seconds: float = 1.0
+    slow_seconds: float = 15.0
+    captains: Captains | None = None
+    tower: TowerLoop | None = None
+    targets: Floats | None = None
+
+    def start(self, facts: Facts) -> Quotas | None:
+        self.captains, self.tower = Captains(facts), TowerLoop(facts, self.settings)
+        if self.checkpoint is not None:
+            self.tower.state = self.checkpoint
+        self.targets = np.zeros(len(facts.grant))
+        return None
+
+    def fast(self, samples: Samples) -> Quotas | None:
+        assert self.captains is not None and self.tower is not None and self.targets is not None
+        release = self.tower.decision is not None and self.tower.decision.release
+        return self.captains.decide(samples, self.targets, release=release)
+
+    def slow(self, observation: SlowObservation) -> None:
+        assert self.tower is not None and self.captains is not None
+        self.targets = self.tower.decide(observation)[self.captains.service]
