@@ -21,15 +21,16 @@ class Aggregator:
     """Weights (experts, horizons, series)."""
 
     def __init__(self, prior: NDArray[np.float64], horizons: int, count: int, memory: float) -> None:
-        """`prior` (experts,) sums to 1 and speaks until losses do; `memory`: matured origins after which a loss counts 1/e."""
-        self.prior = (prior / prior.sum()).astype(np.float32)
+        """`prior` (experts, horizons) or (experts,) speaks until losses do; `memory`: matured origins after which a loss counts 1/e."""
+        each = np.broadcast_to(prior if prior.ndim == 2 else prior[:, None], (len(prior), horizons))
+        self.prior = (each / each.sum(axis=0)).astype(np.float32)[:, :, None]
         self.losses = np.zeros((len(prior), horizons, count), np.float32)
         self.gaps = np.zeros((horizons, count), np.float32)  # what the mixture lost to the exponential mean, summed
         self.memory = memory
 
     def weights(self, awake: Mask) -> Array:
         """Weights (experts, horizons, series), summing to 1 over experts; `awake` (experts, series), at least one awake."""
-        return self._weigh(self.losses, self.gaps, awake[:, None, :])
+        return self._weigh(self.losses, self.gaps, awake[:, None, :], self.prior)
 
     def learn(self, matured: Matured, actual: Array, known: Mask, size: Array) -> None:
         """Origins have matured: the value that came (series,), which of them to learn from (M, series), usual sizes of the series."""
@@ -37,7 +38,7 @@ class Aggregator:
         slope = np.sign(matured.mixture - actual) / np.maximum(size, TINY)
         loss = np.where(awake, slope * (np.swapaxes(matured.experts, 0, 1) - matured.mixture), np.float32(0.0))
         losses, gaps = self.losses[:, matured.horizons], self.gaps[matured.horizons]
-        weights, rate = self._weigh(losses, gaps, awake), self._rate(gaps)
+        weights, rate = self._weigh(losses, gaps, awake, self.prior[:, matured.horizons]), self._rate(gaps)
         least = loss.min(axis=0)
         bulk = np.maximum((weights * np.exp(-np.minimum(rate * (loss - least), np.float32(80.0)))).sum(axis=0), TINY)
         gap = np.maximum((weights * loss).sum(axis=0) - (least - np.log(bulk) / rate), np.float32(0.0))
@@ -49,10 +50,9 @@ class Aggregator:
     def _rate(self, gaps: Array) -> Array:
         return np.asarray(np.log(len(self.prior)) / np.maximum(gaps, 1e-6), np.float32)
 
-    def _weigh(self, losses: Array, gaps: Array, awake: Mask) -> Array:
+    def _weigh(self, losses: Array, gaps: Array, awake: Mask, prior: Array) -> Array:
         heard = np.where(awake, losses, np.float32(1e30))
         least = heard.min(axis=0)
-        prior = self.prior.reshape((-1,) + (1,) * (losses.ndim - 1))
         weights = prior * np.exp(-np.minimum(self._rate(gaps) * (heard - least), np.float32(80.0)))
         weights = np.where(awake, weights, np.float32(0.0))
         return np.asarray(weights / np.maximum(weights.sum(axis=0), TINY), np.float32)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from flyball.forecast import state
 from flyball.forecast.aggregate import Aggregator
 from flyball.forecast.conformal import Conformal
-from flyball.forecast.experts import PRIOR, View, ensemble
+from flyball.forecast.experts import View, ensemble, priors
 from flyball.forecast.forecast import Forecast, Reason
 from flyball.forecast.history import Array, History, Mask, Rescale
 from flyball.forecast.levels import Levels
@@ -32,6 +32,8 @@ SMALLEST_CHANGE = 1e-3
 PEAKS = 3.0
 """No forecast and no bound lies above so many times the largest value of the last weeks: on logs a wide band an hour ahead would say a hundred times
 the load, which nobody can act on."""
+AROUND_SECONDS = 150
+"""Yesterday is looked up as a mean of so long on each side: minutes are noise, hours are the pattern itself."""
 
 
 class Engine:
@@ -43,13 +45,14 @@ class Engine:
             raise ValueError(f"an engine needs a series; {count} were asked for.")
         self.count = count
         self.settings = settings = settings or Settings()
-        self.history = History(count, settings.day + 2 * settings.spans[1] + settings.bin_steps + 2, settings.day, settings.spans[0] // 2)
+        self.history = History(
+            count, settings.day + 2 * settings.spans[1] + settings.bin_steps + 2, settings.day, AROUND_SECONDS // settings.step_seconds
+        )
         self.profiles = Profiles(count, settings)
         self.levels = Levels(count, settings)
         self.shifts = ShiftDetector(count, settings)
         self.experts = ensemble(count, settings, shared)
-        prior = np.array([PRIOR[expert.name] for expert in self.experts])
-        self.aggregator = Aggregator(prior, len(settings.horizons), count, MEMORY_DAYS * settings.day)
+        self.aggregator = Aggregator(priors(self.experts, settings), len(settings.horizons), count, MEMORY_DAYS * settings.day)
         self.conformal = Conformal(count, settings)
         self.skill = Skill(len(settings.horizons), count, settings.day)
         self.pending = Pending(len(self.experts), settings.horizons, count)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from flyball.forecast.experts.base import Expert, View
 from flyball.forecast.experts.ridge import Ridge
-from flyball.forecast.experts.simple import Damped, Level, Linear, Persistence, Seasonal, Weekly, Yesterday
+from flyball.forecast.experts.simple import Damped, Level, Linear, Persistence, Returning, Same, Seasonal, Weekly, Yesterday
 from flyball.forecast.settings import Settings, SettingsError
 
 PRIOR = {
@@ -20,12 +20,24 @@ PRIOR = {
     "seasonal-long": 1.0,
     "weekly": 1.0,
     "yesterday": 1.0,
+    "returning": 1.0,
+    "same": 0.3,
     "ridge": 4.0,
     "linear": 0.01,
 }
 """Who is listened to before there are losses, relative to each other: levels and the ridge, which says the level until it knows more."""
+FAR = {"returning": 8.0, "same": 8.0}
+"""The same, added for each hour ahead: after a day no loss of a day ahead has matured, and yesterday is then the best guess (measured on windows of
+48 hours of ECL, Traffic and crane-0..3; tests/benchmarks/forecast)."""
 
-__all__ = ["PRIOR", "Expert", "View", "ensemble"]
+__all__ = ["Expert", "View", "ensemble", "priors"]
+
+
+def priors(experts: list[Expert], settings: Settings) -> NDArray[np.float64]:
+    """(experts, horizons), summing to 1 over experts."""
+    hours = np.array(settings.horizons) * settings.step_seconds / 3600.0
+    weights = np.array([PRIOR[expert.name] + FAR.get(expert.name, 0.0) * np.maximum(hours - 1.0, 0.0) for expert in experts])
+    return np.asarray(weights / weights.sum(axis=0))
 
 
 def ensemble(count: int, settings: Settings, shared: NDArray[np.float64] | None) -> list[Expert]:
@@ -40,6 +52,8 @@ def ensemble(count: int, settings: Settings, shared: NDArray[np.float64] | None)
         Seasonal(3, "seasonal-long"),
         Weekly(),
         Yesterday(),
+        Returning(),
+        Same(),
         Ridge(count, settings, shared),
         Linear(),
     ]

@@ -76,6 +76,26 @@ class Yesterday(Stateless):
         return view.yesterday + (view.levels.plain[3] - view.yesterday_now), view.day_ready
 
 
+class Returning(Stateless):
+    """Profile ahead at the day's level; what the series is above it now goes away within hours, as an odd morning says little about tonight."""
+
+    name = "returning"
+
+    def predict(self, view: View) -> tuple[Array, Mask]:
+        day, short = view.levels.rest[-1], view.levels.rest[2]
+        left = np.exp(-horizons(view) * (view.settings.step_seconds / 3600.0 / DAMPING_HOURS))
+        return (view.ahead[1] + day + (short - day) * left).astype(np.float32), view.day_ready
+
+
+class Same(Stateless):
+    """Yesterday's values as they were: the seasonal naive forecast, hard to beat a day ahead and where jobs start at fixed minutes."""
+
+    name = "same"
+
+    def predict(self, view: View) -> tuple[Array, Mask]:
+        return view.yesterday, view.day_ready
+
+
 class Linear(Stateless):
     """A straight line through the last 20 steps, as the Monasca predictor draws it (UCC'21); a named baseline, seldom heard."""
 
