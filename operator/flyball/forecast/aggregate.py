@@ -51,6 +51,7 @@ class Aggregator:
         return np.asarray(np.log(len(self.prior)) / np.maximum(gaps, 1e-6), np.float32)
 
     def _weigh(self, losses: Array, gaps: Array, awake: Mask, prior: Array) -> Array:
+        awake = awake & (prior > 0)
         heard = np.where(awake, losses, np.float32(1e30))
         least = heard.min(axis=0)
         weights = prior * np.exp(-np.minimum(self._rate(gaps) * (heard - least), np.float32(80.0)))

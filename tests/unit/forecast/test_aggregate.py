@@ -88,3 +88,16 @@ def test_with_forgetting_a_new_best_expert_is_found() -> None:
     predictions = np.stack([np.where(change, good, bad), np.where(change, bad, good)], axis=1)
     forgetting, _ = play(predictions, actual, memory=200.0)
     assert forgetting[3400:, -1].mean() < 0.1
+
+
+def test_an_expert_without_prior_is_never_heard_however_well_it_does() -> None:
+    rng = np.random.default_rng(4)
+    aggregator = Aggregator(np.array([1.0, 0.0]), 1, 1, 1e9)
+    everybody = np.ones((2, 1), np.bool_)
+    for actual in rng.random(50):
+        weights = aggregator.weights(everybody)[:, 0, 0]
+        assert weights.tolist() == [1.0, 0.0]
+        experts = np.array([[actual + 0.5], [actual]], np.float32)
+        flat = np.full((1, 1), experts[0, 0], np.float32)
+        matured = Matured(np.array([0]), np.array([1]), experts[None], flat, flat, flat, np.ones((1, 1), np.float32), everybody[None])
+        aggregator.learn(matured, np.array([actual], np.float32), np.array([[True]]), np.ones(1, np.float32))

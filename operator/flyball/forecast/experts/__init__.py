@@ -20,15 +20,16 @@ PRIOR = {
     "seasonal-long": 1.0,
     "weekly": 1.0,
     "yesterday": 1.0,
-    "returning": 1.0,
-    "same": 0.3,
+    "returning": 0.0,
+    "same": 0.0,
     "ridge": 4.0,
     "linear": 0.01,
 }
 """Who is listened to before there are losses, relative to each other: levels and the ridge, which says the level until it knows more."""
 FAR = {"returning": 8.0, "same": 8.0}
-"""The same, added for each hour ahead: after a day no loss of a day ahead has matured, and yesterday is then the best guess (measured on windows of
-48 hours of ECL, Traffic and crane-0..3; tests/benchmarks/forecast)."""
+"""The same, added for each hour ahead beyond the first: after a day no loss of a day ahead has matured, and yesterday is then the best guess
+(measured on windows of 48 hours of ECL, Traffic and crane-0..3; tests/benchmarks/forecast). Within the hour these two cost: on one part of
+worldcup98 the error at 60 minutes went from .81 to .96 of the last value's."""
 
 __all__ = ["Expert", "View", "ensemble", "priors"]
 
