@@ -115,10 +115,9 @@ def looks_of(load: Load, aheads: Sequence[Array], tolerances: Sequence[float], d
     return first, Looks(load.seen[places], ahead, np.tile(np.asarray(tolerances, np.float64), len(aheads)), down_seconds, peak)
 
 
-def by_steps(found: Counts, first: int, count: int) -> Counts:
-    """Looks to steps; before the first look what it asked for."""
-    whole = np.repeat(found, LOOK_STEPS, axis=0)[: count - first]
-    return np.concatenate([np.repeat(whole[:1], first, axis=0), whole])
+def by_steps(found: Counts, count: int) -> Counts:
+    """Looks to steps."""
+    return np.repeat(found, LOOK_STEPS, axis=0)[:count]
 
 
 def label(quantile: float, down: int, tolerance: float) -> str:
@@ -158,6 +157,9 @@ def _simulated(load: Load, startup: int, forecasts: Sequence[Array], parts: Sequ
         found = checked(looks, knobs)
         names = [label(quantile, down, tolerance) for quantile in QUANTILES for tolerance in TOLERANCES]
         for column, name in enumerate(names):
-            total = by_steps(found[:, column], first, len(load.demand))
-            scores = [score(total, load.demand, startup, begin, end) for begin, end in parts]
+            total, demand = by_steps(found[:, column], len(load.demand) - first), load.demand[first:]
+            scores = []
+            for begin, end in parts:
+                early = max(0, begin - first - startup)  # what a part needs of the time before it: the replicas that start
+                scores.append(score(total[early : end - first], demand[early : end - first], startup, begin - first - early))
             yield name, np.array([[getattr(one, of) for one in scores] for of in ("replica_hours", "under", "unserved")])
