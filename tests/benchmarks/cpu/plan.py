@@ -12,8 +12,8 @@ from tests.benchmarks.cpu.runs import Candidate, Score, score
 from tests.benchmarks.cpu.tune import Span, cheapest, coordinate
 
 SPANS = {
-    "k8s-cpu": Span(0.10, 1.00),
-    "k8s-cpu-fast": Span(0.10, 1.00),
+    "k8s-cpu": Span(0.10, 1.50),
+    "k8s-cpu-fast": Span(0.10, 1.50),
     "vpa": Span(10.0, 1.0, 0.05),
     "static": Span(1.0, 0.05),
     "cpu-burst": Span(1.0, 0.05),

@@ -52,7 +52,7 @@ def test_burst_is_the_quota_up_to_the_grant_where_the_class_allows_it() -> None:
     assert quotas.burst == pytest.approx([1.0, 1.0])
 
 
-@pytest.mark.parametrize("target", [0.0, -0.1, 1.2])
+@pytest.mark.parametrize("target", [0.0, -0.1, 1.6])
 def test_a_target_that_is_no_share_is_refused(target: float) -> None:
     with pytest.raises(ValueError, match="share of the quota"):
         Threshold(target)

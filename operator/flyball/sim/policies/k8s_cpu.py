@@ -27,6 +27,8 @@ class Rule:
         return self.window_seconds // self.period_seconds
 
 
+TARGET_MOST = 1.5
+"""Above 1 the quota lies below the largest use of the window: with a burst allowance that can pay."""
 SLOW = Rule("k8s-cpu", 15, 300)
 FAST = Rule("k8s-cpu-fast", 1, 20)
 
@@ -44,8 +46,8 @@ class Threshold:
     slow_seconds = 60.0
 
     def __init__(self, target: float, rule: Rule = FAST) -> None:
-        if not 0.0 < target <= 1.0:
-            raise ValueError(f"a target is a share of the quota, above 0 and at most 1; this is {target}")
+        if not 0.0 < target <= TARGET_MOST:
+            raise ValueError(f"a target is a share of the quota, above 0 and at most {TARGET_MOST:g}; this is {target}")
         self.name = f"{rule.name} {target:.2f}"
         self._target, self._rule = target, rule
 
