@@ -57,6 +57,7 @@ verify: setup ## Generated files are current: CRDs, the chart's copy, docs/refer
 
 .PHONY: bench
 bench: setup ## One benchmark suite (SUITE=agent); result in build/bench
+	$(VENV)/bin/pip install -q -c constraints.txt -e '.[bench,dev]'
 	$(PY) -m tests.benchmarks.$(or $(SUITE),$(error SUITE=name says which benchmark, for example SUITE=agent))
 
 ##@ Make things
@@ -71,7 +72,7 @@ image: setup ## The container image as build/image/flyball.tar, with docker or e
 .PHONY: constraints
 constraints: ## Renew constraints.txt with today's versions of all dependencies
 	rm -rf build/constraints && $(PYTHON) -m venv build/constraints
-	build/constraints/bin/pip install -q -e '.[dev]'
+	build/constraints/bin/pip install -q -e '.[bench,dev]'
 	{ head -1 constraints.txt; build/constraints/bin/pip freeze --exclude-editable; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 
