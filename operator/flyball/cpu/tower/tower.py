@@ -29,7 +29,7 @@ def decide(state: TowerState, observation: Observation, settings: Settings) -> t
     else:
         # The square gives fine steps where a target begins to hurt: near zero.
         top = TARGET_MAX * proposal.pressure**2
-        targets = {group: top * share for group, share in shares(usage, groups).items()}
+        targets = {group: top * share for group, share in shares(groups).items()}
     decision = _decision(proposal, targets, groups, regrouped)
     return state, replace(decision, release=observation.time < state.guard_until)
 

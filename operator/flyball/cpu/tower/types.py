@@ -10,8 +10,8 @@ from typing import Any
 
 from flyball.slo import Budget, Objective
 
-TARGET_MAX = 0.30
-"""Highest throttle target: with the captain's growth threshold of 3 T a third could never be exceeded, so nothing would grow."""
+TARGET_MAX = 0.60
+"""Highest throttle target: above it the captain would hold a quota below the mean of what is used (`captain.TARGET_MOST`)."""
 
 CHECKPOINT_VERSION = 1
 
@@ -173,14 +173,14 @@ class Settings:
     burn_aim: float = 0.5
     """Burn rate that a minute is steered to. At 1 the budget is spent exactly and half of the minutes lie above the objective; at 0.5 and 1,500
     requests a minute (15 slow ones allowed) chance alone puts one minute in a hundred above."""
-    rise_per_minute: float = 0.35
+    rise_per_minute: float = 0.22
     """Rise of pressure when nothing at all is slow, less in proportion as burn nears the aim: from 0 to a target of 5 % in 70 s. A step shows in the
     readings some 40 s later (scrape, look-back, and the captains' own pace), so that twice this overshoots by more than one cut takes back."""
     probe_share: float = 0.25
     """Above what was too much not long ago, pressure rises at this share of its rate: load changes, and so does what is too much."""
     ceiling_per_minute: float = 0.03
     """How fast it is forgotten."""
-    ceiling_lowest: float = 0.2
+    ceiling_lowest: float = 0.14
     """Pressure whose target (1.2 %) is too small to be blamed for slow requests."""
     cut_at_most: float = 0.6
     """Largest share of pressure that one decision takes away, the guard apart."""
