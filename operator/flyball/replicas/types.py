@@ -26,6 +26,7 @@ class Reason(enum.StrEnum):
     SIGNALS_LOST = "SignalsLost"  # nobody knows the demand: hold what is there, growing only
     ROLLOUT = "RolloutRunning"  # growing on demand only
     IDLE = "Idle"  # scaled to zero
+    DISABLED = "ScaledToZero"  # by somebody else, though the minimum is above
 
 
 class Unit(enum.StrEnum):
@@ -138,8 +139,6 @@ class PlanState:
     peaks_at: float = math.nan
     last_demand_at: float = math.nan
     """When demand was last above zero."""
-    known_until: float = math.nan
-    """When all demands were last known."""
     since: float = math.nan
     """Time of the first look: nothing is taken away before it is known for a stabilisation what is needed."""
 

@@ -1,0 +1,104 @@
+"""Replicas that demands need: now (reactive) and when a replica asked for now is ready (proactive).
+
+First half of `plan.decide`: needs in, the two estimates out, with the reasons why a demand or a forecast does not count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flyball.replicas.types import Need, Observation, PlanSettings
+
+PEAK_MEMORY_SECONDS = 7 * 86_400.0
+"""e-folding time of the largest demand seen: Monday's peak is still three quarters of itself after a weekend."""
+NEGLIGIBLE = 0.01
+"""Share of a replica's capacity below which a forecast is no demand: quantiles of an idle series are small and never 0."""
+CERTAIN = 1e-9
+"""Rounding: 300 requests over a capacity of 100 are three replicas, whatever the last bit says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """What the demands of one look need, in replicas, before any bound."""
+
+    reactive: int | None
+    """None: no demand is known."""
+    proactive: int | None
+    complete: bool
+    """Whether all demands are known, so that fewer replicas may be believed."""
+    lean: int | None
+    """`reactive` with the tolerance added: nothing goes below it."""
+    idle: bool
+    """No demand, now or to come."""
+    saturated: bool
+    governing: str
+    doubts: tuple[str, ...]
+
+
+def known(need: Need, settings: PlanSettings) -> bool:
+    """Whether the demand of now can be gone by."""
+    return math.isfinite(need.demand) and need.demand >= 0 and _carries(need) and need.age_seconds <= settings.stale_seconds
+
+
+def estimate(observation: Observation, settings: PlanSettings, peaks: Mapping[str, float]) -> Estimates:
+    """Both estimates; `peaks`: the largest demand of late by name."""
+    reactive, proactive, lean, governing, doubts = None, None, None, "", []
+    idle = True
+    for need in observation.needs:
+        if known(need, settings):
+            wants = replicas(need.demand * (1 + settings.headroom), need.capacity)
+            keeps = replicas(need.demand * (1 + settings.headroom) * (1 + settings.tolerance), need.capacity)
+            if reactive is None or wants > reactive:
+                governing = need.name
+            reactive, lean = max(reactive or 0, wants), max(lean or 0, keeps)
+            idle = idle and need.demand == 0
+        believed, doubt = _forecast(need, settings, peaks.get(need.name, 0.0))
+        if doubt:
+            doubts.append(doubt)
+        if believed is not None:
+            ahead = replicas(believed, need.capacity) if believed > NEGLIGIBLE * need.capacity else 0
+            if ahead > max(proactive or 0, reactive or 0):
+                governing = need.name
+            proactive = max(proactive or 0, ahead)
+            idle = idle and ahead == 0
+    complete = bool(observation.needs) and all(known(need, settings) for need in observation.needs)
+    saturated = math.isfinite(observation.utilisation) and observation.utilisation >= settings.saturated_at and observation.ready > 0
+    if saturated:
+        asked = replicas(observation.ready * observation.utilisation, settings.utilisation)
+        reactive, lean, idle = max(reactive or 0, asked), max(lean or 0, asked), False
+    return Estimates(reactive, proactive, complete, lean, idle and complete, saturated, governing, tuple(doubts))
+
+
+def replicas(demand: float, capacity: float) -> int:
+    """Fewest replicas that carry the demand."""
+    return max(0, math.ceil(demand / capacity - CERTAIN))
+
+
+def fade(peaks: Mapping[str, float], elapsed: float, observation: Observation, settings: PlanSettings) -> dict[str, float]:
+    """The largest demands, faded by the time that went by, with those of now; demands that are gone are forgotten."""
+    share = math.exp(-max(0.0, elapsed) / PEAK_MEMORY_SECONDS)
+    return {
+        need.name: max(share * peaks.get(need.name, 0.0), need.demand if known(need, settings) else 0.0)
+        for need in observation.needs
+    }
+
+
+def _carries(need: Need) -> bool:
+    return math.isfinite(need.capacity) and need.capacity > 0
+
+
+def _forecast(need: Need, settings: PlanSettings, peak: float) -> tuple[float | None, str]:
+    """The forecast if it is believed, and why not."""
+    if need.forecast is None:
+        return None, f"{need.name}: {need.why}" if need.why else ""
+    if not _carries(need):
+        return None, f"{need.name}: what a replica carries is not known yet."
+    if not math.isfinite(need.forecast) or need.forecast < 0:
+        return None, f"{need.name}: the forecast is {need.forecast}, which is no demand."
+    if peak <= 0:
+        return None, f"{need.name}: no demand has been seen that the forecast could be held against."
+    if need.forecast > settings.most_growth * peak:
+        return None, f"{need.name}: the forecast of {need.forecast:g} is more than {settings.most_growth:g} times the largest demand of late, {peak:g}."
+    return need.forecast, ""
