@@ -14,13 +14,17 @@ import pytest
 
 from flyball.api.crd import KINDS, Kind, crd
 from hack.cluster import Cluster
-from tests.api_objects import changed, full_plan, full_slo, full_status
+from tests.api_objects import changed, full_pas, full_pas_status, full_plan, full_slo, full_status
 from tests.cluster.rest import Rest
 from tests.cluster.served import served
 
 pytestmark = pytest.mark.cluster
 
-OBJECTS = {"latencyslos": {**full_slo("typed"), "status": full_status()}, "throttleplans": full_plan("typed")}
+OBJECTS = {
+    "latencyslos": {**full_slo("typed"), "status": full_status()},
+    "predictiveautoscalers": {**full_pas("typed"), "status": full_pas_status()},
+    "throttleplans": full_plan("typed"),
+}
 OTHER_TYPE = {"string": 7, "integer": "many", "boolean": "yes", "object": "none", "array": "none"}
 
 
