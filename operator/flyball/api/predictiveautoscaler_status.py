@@ -22,7 +22,8 @@ class HorizonForecast(Model):
     demand: Annotated[Decimal, Field(description="What is expected per second.")]
     upper: Annotated[Decimal, Field(description="What suffices in the wanted share of the time.")]
     skill_percent: Annotated[
-        int | None, Field(description="How much smaller its error is than that of the better of last value and yesterday's, in percent; below 0: larger.")
+        int | None,
+        Field(description="How much smaller its error is than that of the better of last value and yesterday's, in percent; below 0: larger."),
     ] = None
 
 
@@ -37,9 +38,7 @@ class DemandStatus(Model):
     useful_from: Annotated[
         str | None, Field(description="When the first forecast that knows a day is due.", json_schema_extra={"format": "date-time"})
     ] = None
-    forecasts: Annotated[
-        list[HorizonForecast], Field(max_length=8, description="What is ahead.", json_schema_extra=list_map("seconds"))
-    ] = []
+    forecasts: Annotated[list[HorizonForecast], Field(max_length=8, description="What is ahead.", json_schema_extra=list_map("seconds"))] = []
 
 
 class ReplicaStatus(Model):
@@ -77,9 +76,7 @@ class PredictiveAutoscalerStatus(Model):
     replicas: Annotated[ReplicaStatus | None, Field(description="Replicas.")] = None
     ready_after_seconds: Annotated[int | None, Field(description="Time until a replica serves, stated or learned.")] = None
     demands: Annotated[list[DemandStatus], Field(max_length=4, description="Demands.", json_schema_extra=list_map("name"))] = []
-    hpa_floor: Annotated[
-        int | None, Field(description="via HPAFloor: minReplicas that the HPA had before, to be given back.")
-    ] = None
+    hpa_floor: Annotated[int | None, Field(description="via HPAFloor: minReplicas that the HPA had before, to be given back.")] = None
     decisions: Annotated[
         list[ScalingRecord],
         Field(max_length=DECISIONS, description="The last decisions, newest last.", json_schema_extra={"x-kubernetes-list-type": "atomic"}),

@@ -79,10 +79,7 @@ def replicas(demand: float, capacity: float) -> int:
 def fade(peaks: Mapping[str, float], elapsed: float, observation: Observation, settings: PlanSettings) -> dict[str, float]:
     """The largest demands, faded by the time that went by, with those of now; demands that are gone are forgotten."""
     share = math.exp(-max(0.0, elapsed) / PEAK_MEMORY_SECONDS)
-    return {
-        need.name: max(share * peaks.get(need.name, 0.0), need.demand if known(need, settings) else 0.0)
-        for need in observation.needs
-    }
+    return {need.name: max(share * peaks.get(need.name, 0.0), need.demand if known(need, settings) else 0.0) for need in observation.needs}
 
 
 def _carries(need: Need) -> bool:
@@ -100,5 +97,8 @@ def _forecast(need: Need, settings: PlanSettings, peak: float) -> tuple[float | 
     if peak <= 0:
         return None, f"{need.name}: no demand has been seen that the forecast could be held against."
     if need.forecast > settings.most_growth * peak:
-        return None, f"{need.name}: the forecast of {need.forecast:g} is more than {settings.most_growth:g} times the largest demand of late, {peak:g}."
+        return (
+            None,
+            f"{need.name}: the forecast of {need.forecast:g} is more than {settings.most_growth:g} times the largest demand of late, {peak:g}.",
+        )
     return need.forecast, ""

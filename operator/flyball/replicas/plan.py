@@ -75,7 +75,9 @@ def _wish(observation: Observation, estimates: Estimates, settings: PlanSettings
     if not estimates.complete and not estimates.saturated:
         wants = max(current, reactive or 0, proactive or 0)
         lost = [need.name for need in observation.needs if not known(need, settings)]
-        return _Choice(wants, Reason.SIGNALS_LOST, f"The demand of {', '.join(lost) or 'the workload'} is not known: what is there is held, growing only.")
+        return _Choice(
+            wants, Reason.SIGNALS_LOST, f"The demand of {', '.join(lost) or 'the workload'} is not known: what is there is held, growing only."
+        )
     if estimates.idle and settings.minimum == 0:
         if idle_seconds >= settings.idle_seconds:
             return _Choice(0, Reason.IDLE, f"There has been no demand for {idle_seconds:.0f} s.")

@@ -22,7 +22,9 @@ def seen(demand: float, forecast: float | None = None, *, current: int = 2, time
 def one(observation: Observation, settings: PlanSettings | None = None) -> Decision:
     """The decision of a look after a quiet hour, so that nothing waits for a first window; demand of that hour is the same."""
     settings = settings or PlanSettings(maximum=50)
-    state = PlanState(peaks={need.name: 1e6 for need in observation.needs}, peaks_at=observation.time, since=-math.inf, last_demand_at=observation.time)
+    state = PlanState(
+        peaks={need.name: 1e6 for need in observation.needs}, peaks_at=observation.time, since=-math.inf, last_demand_at=observation.time
+    )
     return decide(state, observation, settings)[1]
 
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from flyball.replicas.capacity import Capacity, estimate, learn
 
 
-def taught(samples: int, *, slope: float = 0.01, idle: float = 0.0, noise: float = 0.0, demand: tuple[float, float] = (20.0, 60.0), start: float = 0.0) -> Capacity:
+def taught(
+    samples: int, *, slope: float = 0.01, idle: float = 0.0, noise: float = 0.0, demand: tuple[float, float] = (20.0, 60.0), start: float = 0.0
+) -> Capacity:
     """A capacity after that many minutes of a program whose utilisation is idle + slope x demand."""
     chance, capacity = random.Random(7), Capacity()
     for minute in range(samples):

@@ -44,7 +44,9 @@ CASES = [
     Case("a rollout does not wait with growing for the demand of now", seen(900, None, current=6, rolling=True), 9, Reason.ROLLOUT),
     Case("a forecast waits for the end of a rollout", seen(100, 900, current=6, rolling=True), 6, Reason.ROLLOUT),
     Case("replicas near full use grow by what full use stands for", seen(400, None, current=7, utilisation=1.0), 10, Reason.SATURATED),
-    Case("saturation asks on top of ready replicas, not of starting ones", seen(400, None, current=10, ready=7, utilisation=1.0), 10, Reason.SATURATED),
+    Case(
+        "saturation asks on top of ready replicas, not of starting ones", seen(400, None, current=10, ready=7, utilisation=1.0), 10, Reason.SATURATED
+    ),
     Case("saturation counts even where demand is not known", seen(math.nan, None, current=7, utilisation=1.0), 10, Reason.SATURATED),
     Case("busy replicas below the mark are no matter", seen(690, None, current=7, utilisation=0.89), 7, Reason.DEMAND),
     Case("the maximum bounds", seen(9000), 50, Reason.MAXIMUM, replace(QUICK, out=Behaviour((), 0.0))),

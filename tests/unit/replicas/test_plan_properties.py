@@ -34,7 +34,9 @@ looks = st.tuples(numbers, forecasts, numbers, st.booleans(), st.floats(0, 200),
 
 
 @given(plans(), st.lists(looks, min_size=1, max_size=30), st.integers(0, 45))
-def test_never_raises_and_keeps_the_bounds(settings: PlanSettings, shown: list[tuple[float, float | None, float, bool, float, float]], current: int) -> None:
+def test_never_raises_and_keeps_the_bounds(
+    settings: PlanSettings, shown: list[tuple[float, float | None, float, bool, float, float]], current: int
+) -> None:
     state, time = PlanState(), 1e6
     for demand, forecast, used, rolling, age, step in shown:
         time += step

@@ -37,7 +37,12 @@ def test_floor(says: str, when: str, lead: float, replicas: int) -> None:
 
 def test_an_end_before_the_start_is_one_of_the_next_day() -> None:
     night = office("22:00", "02:00", ("Mon",))
-    assert [floor([night], at(when), 0)[0] for when in ("2026-11-16T21:59", "2026-11-16T23:00", "2026-11-17T01:59", "2026-11-17T02:00")] == [0, 5, 5, 0]
+    assert [floor([night], at(when), 0)[0] for when in ("2026-11-16T21:59", "2026-11-16T23:00", "2026-11-17T01:59", "2026-11-17T02:00")] == [
+        0,
+        5,
+        5,
+        0,
+    ]
 
 
 def test_a_whole_day_begins_and_ends_at_midnight() -> None:
