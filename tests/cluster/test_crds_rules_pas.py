@@ -49,11 +49,15 @@ REFUSED = [
     Refused("a matcher that is no label", f"{DEMAND}.counter", matchers("a-b"), "matchers", "a matcher's key must be a Prometheus label name"),
     Refused("a matcher of Prometheus' own", f"{DEMAND}.counter", matchers("__name__"), "matchers", "a label that starts with __"),
     Refused("a matcher on the namespace", f"{DEMAND}.counter", matchers("namespace"), "matchers", "must not name the label namespace"),
-    Refused("a preset's workload in capitals", f"{DEMAND}.preset", {"name": "istio", "workload": "Web"}, "preset.workload", "workload must be the name of"),
+    Refused(
+        "a preset's workload in capitals", f"{DEMAND}.preset", {"name": "istio", "workload": "Web"}, "preset.workload", "workload must be the name of"
+    ),
     Refused("a capacity of zero", f"{DEMAND}.capacity", "0.000", "demands[0].capacity", "capacity must be a number above 0"),
     Refused("a capacity with a unit", f"{DEMAND}.capacity", "120/s", "demands[0].capacity", "capacity must be a number above 0"),
     Refused("a negative capacity", f"{DEMAND}.capacity", "-1", "demands[0].capacity", "capacity must be a number above 0"),
-    Refused("an apiVersion that is none", "spec.scaleTargetRef.apiVersion", "apps", "apiVersion", "scaleTargetRef.apiVersion must be a group and version"),
+    Refused(
+        "an apiVersion that is none", "spec.scaleTargetRef.apiVersion", "apps", "apiVersion", "scaleTargetRef.apiVersion must be a group and version"
+    ),
     Refused("a kind in lower case", "spec.scaleTargetRef.kind", "deployment", "kind", "scaleTargetRef.kind must be a kind"),
     Refused("a target without a name", "spec.scaleTargetRef.name", "", "name", "scaleTargetRef.name must be the name of a Kubernetes object"),
     Refused("mode Canary", "spec.mode", "Canary", "spec.mode", "mode Canary is not for replicas: a part of a number is a number"),
@@ -70,7 +74,9 @@ REFUSED = [
     Refused("a schedule's name in capitals", "spec.schedules", schedule(name="Office"), "schedules[0].name", "a schedule's name must be lower-case"),
     Refused("an hour that is none", "spec.schedules", schedule(start="24:00"), "schedules[0].start", CLOCK),
     Refused("an end that is a number", "spec.schedules", schedule(end="18"), "schedules[0].end", CLOCK),
-    Refused("a time zone with a space", "spec.schedules", schedule(timeZone="Europe Berlin"), "timeZone", "timeZone must be a name of the IANA database"),
+    Refused(
+        "a time zone with a space", "spec.schedules", schedule(timeZone="Europe Berlin"), "timeZone", "timeZone must be a name of the IANA database"
+    ),
     Refused("a price of nothing", "spec.cost", cost(replicaHour="0"), "cost.replicaHour", "cost.replicaHour must be a number above 0"),
     Refused("money in a currency", "spec.cost", cost(maxPerHour="3 EUR"), "cost.maxPerHour", "cost.maxPerHour must be a number above 0"),
 ]
@@ -83,7 +89,10 @@ TAKEN = [
     ("a scale to zero", changed(minimal_pas(), "spec.minReplicas", 0)),
     ("half a schedule's fields", changed(minimal_pas(), "spec.schedules", schedule())),
     ("half a behaviour", changed(minimal_pas(), "spec.behavior", {"scaleDown": {"stabilizationWindowSeconds": 60}})),
-    ("a target of another group", changed(minimal_pas(), "spec.scaleTargetRef", {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web"})),
+    (
+        "a target of another group",
+        changed(minimal_pas(), "spec.scaleTargetRef", {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web"}),
+    ),
     ("a zone with a sign", changed(minimal_pas(), "spec.schedules", schedule(timeZone="Etc/GMT+5"))),
 ]
 
