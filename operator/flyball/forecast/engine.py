@@ -1,0 +1,264 @@
+"""The engine: values of all series in, step by step; quantiles at horizons out.
+
+One step: outcomes mature (weights, error distributions, skill and the ridge learn from them), then averages and profiles take the value in,
+shifts are looked for, and the experts predict. Nothing after an origin reaches its forecast. All arrays run over series in their last axis;
+a step costs the same for each, whatever its history.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from flyball.forecast import state
+from flyball.forecast.aggregate import Aggregator
+from flyball.forecast.conformal import Conformal
+from flyball.forecast.experts import PRIOR, View, ensemble
+from flyball.forecast.forecast import Forecast, Reason
+from flyball.forecast.history import Array, History, Mask, Rescale
+from flyball.forecast.levels import Levels
+from flyball.forecast.pending import Matured, Pending
+from flyball.forecast.profile import Profiles
+from flyball.forecast.settings import Settings
+from flyball.forecast.shift import STEPS as SHIFT_STEPS
+from flyball.forecast.shift import ShiftDetector
+from flyball.forecast.skill import Skill
+
+MEMORY_DAYS = 3.0
+"""e-folding time of the experts' losses."""
+USUAL_CHANGE_DAYS = 0.5
+"""Memory of the usual one-step change that the ridge measures in."""
+SMALLEST_CHANGE = 1e-3
+
+
+class Engine:
+    """Forecasts of `count` series of one clock."""
+
+    def __init__(self, count: int, settings: Settings | None = None, shared: NDArray[np.float64] | None = None) -> None:
+        """`shared` (horizons, features): ridge weights learned on other series, to begin with."""
+        if count < 1:
+            raise ValueError(f"an engine needs a series; {count} were asked for.")
+        self.count = count
+        self.settings = settings = settings or Settings()
+        self.history = History(count, settings.day + 2 * settings.spans[1] + settings.bin_steps + 2, settings.day, settings.spans[0] // 2)
+        self.profiles = Profiles(count, settings)
+        self.levels = Levels(count, settings)
+        self.shifts = ShiftDetector(count, settings)
+        self.experts = ensemble(count, settings, shared)
+        prior = np.array([PRIOR[expert.name] for expert in self.experts])
+        self.aggregator = Aggregator(prior, len(settings.horizons), count, MEMORY_DAYS * settings.day)
+        self.conformal = Conformal(count, settings)
+        self.skill = Skill(len(settings.horizons), count, settings.day)
+        self.pending = Pending(len(self.experts), settings.horizons, count)
+        self.step = -1  # of the last value, since the Unix epoch
+        self.age = np.full(count, -1, np.int64)  # steps since a series' first value
+        self.change = np.full(count, SMALLEST_CHANGE, np.float32)
+        self.point = np.full((len(settings.horizons), count), np.nan, np.float32)
+        self.weights = np.zeros((len(self.experts), len(settings.horizons), count), np.float32)
+
+    @property
+    def time(self) -> float:
+        """Unix seconds of the end of the last step; 0 before the first."""
+        return float((self.step + 1) * self.settings.step_seconds) if self.step >= 0 else 0.0
+
+    def update(self, time: float, values: ArrayLike) -> None:
+        """Take the values (series,) of the step that ended at `time` (Unix seconds). NaN is missing, not 0; steps left out are missing.
+
+        Raises ValueError on a wrong shape, a negative or infinite value, or a time that is not later than the last: nothing has changed then.
+        """
+        given = np.asarray(values, np.float64)
+        if given.shape != (self.count,):
+            raise ValueError(f"the engine has {self.count} series; values of shape {given.shape} do not fit.")
+        if np.isinf(given).any() or (given < 0).any():
+            raise ValueError("values are finite and not negative; NaN says that one is missing.")
+        step = round(time / self.settings.step_seconds) - 1
+        if self.step >= 0 and step <= self.step:
+            raise ValueError(f"the step that ended at {time:.0f} is in already, or came too late: the last one ended at {self.time:.0f}.")
+        if self.step >= 0:
+            self._skip(step)
+        known = np.isfinite(given)
+        self._take(step, np.where(known, given, 0.0).astype(np.float32), known)
+
+    def backfill(self, times: ArrayLike, values: ArrayLike) -> None:
+        """Take a history: times (steps,), values (steps, series). The same as one `update` after the other."""
+        rows = np.asarray(values, np.float64)
+        moments = np.asarray(times, np.float64)
+        if rows.ndim != 2 or len(rows) != len(moments):
+            raise ValueError(f"{len(moments)} times and values of shape {rows.shape} do not belong together.")
+        for time, row in zip(moments, rows, strict=True):
+            self.update(float(time), row)
+
+    def forecast(self) -> Forecast:
+        """Of all series, as of the last step."""
+        settings = self.settings
+        quantiles = np.array(settings.quantiles, np.float64)
+        middle = self.history.to_z(np.nan_to_num(self.point))
+        away = self.conformal.offsets(quantiles, self.conformal.scale(self.step))
+        values = self.history.to_values(middle[None] + away)
+        values = np.maximum.accumulate(np.where(np.isnan(self.point), np.nan, values), axis=0)
+        reasons = self._reasons()
+        ready = self.profiles.delay + self.profiles.bin_steps + settings.day
+        day_ready, _ = self.profiles.ready(self.age)
+        due = (self.step + 1 + ready - self.age) * float(settings.step_seconds)
+        return Forecast(
+            time=self.time,
+            step_seconds=settings.step_seconds,
+            horizons=np.array(settings.horizons, np.int64),
+            quantiles=quantiles,
+            point=self.point.T.copy(),
+            values=np.moveaxis(values, (0, 1, 2), (2, 1, 0)).astype(np.float32),
+            skill_last=self.skill.against(1).T,
+            skill_yesterday=self.skill.against(2).T,
+            usable=np.array([reason in (Reason.OK, Reason.NO_SKILL, Reason.SHIFTED) for reason in reasons]),
+            reasons=reasons,
+            expert_names=tuple(expert.name for expert in self.experts),
+            weights=np.moveaxis(self.weights, (0, 1, 2), (2, 1, 0)),
+            useful_from=np.where(day_ready | (self.age < 0), np.nan, due),
+        )
+
+    def state(self) -> bytes:
+        """All that the engine knows; `restore` goes on from it as if nothing had happened."""
+        return state.dump(self)
+
+    @classmethod
+    def restore(cls, stored: bytes, count: int, settings: Settings | None = None) -> Engine:
+        """The engine that `state` came from. Raises StateError for other settings, another number of series, or broken bytes."""
+        engine = cls(count, settings)
+        state.load(engine, stored)
+        return engine
+
+    def _reasons(self) -> tuple[Reason, ...]:
+        stale = self.history.missing >= self.settings.stale_after
+        cold = self.age < 2 * self.settings.spans[1]
+        lost = self.skill.demoted.all(axis=0)
+        found = []
+        for series in range(self.count):
+            if cold[series]:
+                found.append(Reason.COLD_START)
+            elif stale[series]:
+                found.append(Reason.STALE)
+            elif self.shifts.left[series]:
+                found.append(Reason.SHIFTED)
+            else:
+                found.append(Reason.NO_SKILL if lost[series] else Reason.OK)
+        return tuple(found)
+
+    def _skip(self, step: int) -> None:
+        """Steps without any value: only the clock goes on. After more than a day the ring would hold nothing but fill: whole days are left out."""
+        missing = step - self.step - 1
+        day = self.settings.day
+        if missing > 2 * day:
+            self.step += (missing // day - 1) * day
+        nothing = np.zeros(self.count, np.bool_)
+        while self.step < step - 1:
+            self._push(self.step + 1, np.zeros(self.count, np.float32), nothing)
+
+    def _take(self, step: int, values: Array, known: Mask) -> None:
+        matured = self.pending.matured(step)
+        if matured is not None:
+            self._learn(step, matured, values, known)
+        view = self._push(step, values, known)
+        for expert in self.experts:
+            expert.learn(view, known)
+        self._predict(view)
+
+    def _push(self, step: int, values: Array, known: Mask) -> View:
+        """The value goes into history, averages and profiles."""
+        first = known & (self.age < 0)
+        before = self.levels.plain[0].copy()
+        filled = np.where(known, values, self._fill(step))
+        change = self.history.push(filled, known)
+        self.step = step
+        self.age = np.where(first, 0, np.where(self.age >= 0, self.age + 1, -1))
+        if change is not None:
+            before[change.which] = change.convert(before[change.which])
+            self._rescale(step, change)
+        self.profiles.update(step, self.history)
+        settings, history, z = self.settings, self.history, self.history.z()
+        day_ready, week_ready = self.profiles.ready(self.age)
+        steps = [step - SHIFT_STEPS, step, *(step + horizon for horizon in settings.horizons)]
+        fast, slow, weekly = self._profiles(steps, day_ready, week_ready)
+        opened = day_ready & ~self.profiles.ready(self.age - 1)[0]
+        if opened.any():
+            self.levels.anchor(opened, slow[1], self.profiles.slow.mean(axis=0))
+        self.levels.update(z, slow[1], known)
+        if first.any():
+            self.levels.start(first)
+        self._usual(z - before, known & ~first)
+        if settings.shift:
+            self._shift(z, slow[1], slow[0])
+        third = settings.spans[1] // 3
+        return View(
+            step=step,
+            settings=settings,
+            history=history,
+            levels=self.levels,
+            now=(fast[1], slow[1], weekly[1]),
+            ahead=(fast[2:], slow[2:], weekly[2:]),
+            # A day before the steps ahead, but never ahead of now: a day before a day ahead is now.
+            yesterday=history.around([max(history.half, settings.day - horizon) for horizon in settings.horizons]),
+            yesterday_now=history.around([settings.day + back * third for back in (0, 1, 2)]).mean(axis=0),
+            day_ready=day_ready,
+            week_ready=week_ready,
+            scale=np.maximum(self.change, SMALLEST_CHANGE),
+        )
+
+    def _usual(self, move: Array, known: Mask) -> None:
+        gain = np.maximum(2.0 / (USUAL_CHANGE_DAYS * self.settings.day), 1.0 / np.maximum(self.history.seen - 1, 1))
+        size = np.maximum(np.abs(move), SMALLEST_CHANGE)
+        # One jump does not make a series wild: what counts is at most ten times what was usual, once that is known.
+        size = np.where(self.history.seen > self.settings.spans[1], np.minimum(size, 10.0 * self.change), size)
+        self.change += np.where(known, gain * (size - self.change), 0.0).astype(np.float32)
+
+    def _shift(self, z: Array, slow: Array, earlier: Array) -> None:
+        """`slow` and `earlier`: the slow profile now and before the steps that are looked at."""
+        shifted, by, level = self.shifts.look(self.history, self.levels, slow - earlier)
+        if shifted.any():
+            self.levels.move(shifted, level.astype(np.float32), slow, by.astype(np.float32))
+            self.conformal.widen(shifted, by)
+
+    def _fill(self, step: int) -> Array:
+        """What stands in for a missing value: profile plus level (reference, section 4: better than the last value from gaps of minutes on)."""
+        _, slow, _ = self._profiles([step], *self.profiles.ready(self.age))
+        return np.where(self.age >= 0, self.history.to_values(slow[0] + self.levels.rest[3]), np.float32(0.0))
+
+    def _profiles(self, steps: list[int], day_ready: Mask, week_ready: Mask) -> tuple[Array, Array, Array]:
+        """Fast, slow and weekly profile (steps, series); 0 where not ready."""
+        fast, slow, weekly = self.profiles.at(np.array(steps))
+        zero = np.float32(0.0)
+        return np.where(day_ready, fast, zero), np.where(day_ready, slow, zero), np.where(week_ready, weekly, zero)
+
+    def _predict(self, view: View) -> None:
+        height = len(self.settings.horizons)
+        predictions = np.empty((len(self.experts), height, self.count), np.float32)
+        awake = np.empty((len(self.experts), self.count), np.bool_)
+        for place, expert in enumerate(self.experts):
+            z, awake[place] = expert.predict(view)
+            predictions[place] = self.history.to_values(z)
+        awake &= self.age >= 0
+        predictions = np.where(awake[:, None], predictions, np.float32(0.0))
+        self.weights = self.aggregator.weights(awake)
+        mixture = (self.weights * predictions).sum(axis=0)
+        level = self.history.to_values(self.levels.plain[2])
+        self.point = np.where(self.age >= 0, np.where(self.skill.demoted, level, mixture), np.nan).astype(np.float32)
+        last = self.history.to_values(self.levels.plain[0])
+        self.pending.keep(view.step, predictions, last, mixture, self.point, self.conformal.scale(view.step), awake)
+
+    def _learn(self, step: int, matured: Matured, values: Array, known: Mask) -> None:
+        lengths = np.array(self.settings.horizons)[matured.horizons]
+        use = known & (self.age + 1 >= lengths[:, None]) & np.isfinite(matured.given)
+        self.aggregator.learn(matured, values, use, self.history.size)
+        given = np.where(use, matured.given, np.float32(0.0))
+        self.conformal.learn(matured, step, self.history.to_z(values) - self.history.to_z(given), use)
+        lag = self.settings.day - 1  # the value of `step` is not in the history yet
+        there = self.history.valid(lag) if self.history.steps >= self.settings.day else np.zeros(self.count, np.bool_)
+        yesterday = np.where(there, np.abs(values - self.history.value(lag)), np.float32(np.nan))
+        errors = np.stack([np.abs(values - matured.mixture), np.abs(values - matured.last), np.broadcast_to(yesterday, use.shape)])
+        self.skill.learn(matured.horizons, errors, use, matured.elapsed)
+
+    def _rescale(self, step: int, change: Rescale) -> None:
+        self.profiles.rescale(change)
+        _, slow, _ = self._profiles([step], *self.profiles.ready(self.age))
+        self.levels.rescale(change, slow[0])
+        for expert in self.experts:
+            expert.rescale(change)

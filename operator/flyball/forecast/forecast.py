@@ -1,0 +1,66 @@
+"""What the engine gives: quantiles of each series at each horizon, with how far to trust them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flyball.forecast.history import Array, Mask
+
+
+class Reason(StrEnum):
+    """Why a forecast is as usable as it is."""
+
+    OK = "Ok"
+    COLD_START = "ColdStart"  # too little history for more than a level
+    STALE = "Stale"  # no values for a while
+    SHIFTED = "Shifted"  # the level has just jumped; patterns are believed again in a quarter of an hour
+    NO_SKILL = "NoSkill"  # the combination has lost to the last value: the level is given instead
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Of all series of an engine, made at `time` from nothing later. Values are in the series' own unit, never negative."""
+
+    time: float
+    """Unix seconds of the end of the last step that went in."""
+    step_seconds: int
+    horizons: NDArray[np.int64]
+    """Steps ahead (H,)."""
+    quantiles: NDArray[np.float64]
+    """(Q,)."""
+    point: Array
+    """(series, H)."""
+    values: Array
+    """(series, H, Q), growing with the quantile."""
+    skill_last: Array
+    """(series, H): 1 - error / error of the last value over about a day; NaN while unknown."""
+    skill_yesterday: Array
+    """(series, H): the same against yesterday's value."""
+    usable: Mask
+    """(series,): whether to act on it."""
+    reasons: tuple[Reason, ...]
+    """(series,)."""
+    expert_names: tuple[str, ...]
+    weights: Array
+    """(series, H, experts): whom the combination listens to."""
+    useful_from: NDArray[np.float64]
+    """(series,): Unix time at which a first whole day has been seen and patterns can be forecast; NaN once it has."""
+
+    def at(self, series: int, seconds: float, quantile: float | None = None) -> float:
+        """Value `seconds` ahead, straight between horizons and between quantiles; the point forecast without a quantile.
+
+        Beyond the last horizon or quantile it is the last one's; before the first horizon the first one's. NaN where the series was never seen.
+        """
+        if not np.isfinite(seconds) or seconds < 0:
+            raise ValueError(f"a forecast looks ahead; {seconds} s is not ahead.")
+        steps = seconds / self.step_seconds
+        if quantile is None:
+            return float(np.interp(steps, self.horizons, self.point[series]))
+        if not 0 < quantile < 1:
+            raise ValueError(f"a quantile lies between 0 and 1; {quantile} does not.")
+        each = [np.interp(quantile, self.quantiles, values) for values in self.values[series]]
+        return float(np.interp(steps, self.horizons, each))

@@ -1,0 +1,65 @@
+"""Levels: moving averages of each series at several spans, of itself and of what remains after its profile.
+
+They are what experts stand on. A level shift moves them all at once (`move`), so that an hour's average does not drag an hour behind.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flyball.forecast.history import Array, Mask, Rescale
+from flyball.forecast.settings import Settings
+
+
+class Levels:
+    """Averages (spans, series): `plain` of z, `rest` of z minus the slow profile. Index 0 is the last known value itself."""
+
+    def __init__(self, count: int, settings: Settings) -> None:
+        short, middle, long = settings.spans
+        self.spans = (1, max(2, short // 2), short, middle, long, settings.day)
+        gains = np.array([2.0 / (span + 1.0) for span in self.spans], np.float32)
+        self.gains = gains[:, None]
+        self.plain = np.zeros((len(self.spans), count), np.float32)
+        self.rest = np.zeros((len(self.spans), count), np.float32)
+        self.count = np.zeros(count, np.int32)
+        self.back = middle
+        self.ring = np.zeros((2 * middle + 1, count), np.float32)  # the middle average, for slopes
+        self.place = 0
+
+    def update(self, z: Array, profile: Array, known: Mask) -> None:
+        """Take a step; unknown values change nothing."""
+        self.count += known
+        # Until a span is full its average is the plain mean: no start value to forget.
+        gain = np.where(known, np.maximum(self.gains, 1.0 / np.maximum(self.count, 1).astype(np.float32)), np.float32(0.0))
+        self.plain += gain * (z - self.plain)
+        self.rest += gain * (z - profile - self.rest)
+        self.place = (self.place + 1) % len(self.ring)
+        self.ring[self.place] = self.plain[3]
+
+    def slopes(self) -> tuple[Array, Array]:
+        """Change of the middle average over its last span and over the one before."""
+        now, one, two = (self.ring[(self.place - back * self.back) % len(self.ring)] for back in (0, 1, 2))
+        return now - one, one - two
+
+    def start(self, which: Mask) -> None:
+        """The first value of a series: no slope before it."""
+        self.ring[:, which] = self.plain[3, which]
+
+    def anchor(self, which: Mask, profile: Array, mean: Array) -> None:
+        """The profile of `which` has just become ready: the rest is counted from it; `mean` is the profile's own over a day."""
+        self.rest[:-1, which] = (self.plain[:-1] - profile)[:, which]
+        self.rest[-1, which] = (self.plain[-1] - mean)[which]
+
+    def move(self, which: Mask, level: Array, profile: Array, by: Array) -> None:
+        """A shift: all averages of `which` stand at `level`; the day's average of the rest moves by `by`."""
+        self.plain[:, which] = level[which]
+        self.ring[:, which] = level[which]
+        self.rest[:-1, which] = (level - profile)[which]
+        self.rest[-1, which] += by[which]
+
+    def rescale(self, change: Rescale, profile: Array) -> None:
+        """`profile` (series,) is the slow profile now, converted already."""
+        self.plain[:, change.which] = change.convert(self.plain[:, change.which])
+        self.ring[:, change.which] = change.convert(self.ring[:, change.which])
+        # What remains after the profile is a difference; anew from the averages, which is what it was meant to be.
+        self.rest[:, change.which] = self.plain[:, change.which] - profile[change.which]
