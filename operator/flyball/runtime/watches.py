@@ -150,7 +150,7 @@ class Watches:
 
     def _pod(self, change: str | None, body: Any) -> None:
         before, now = self._controller.pods.update(body, deleted=change == "DELETED")
-        if before == now:
+        if before == now or (before and before.same_work(now)):
             return
         for key in self._controller.objects:
             if key[0] == body["metadata"]["namespace"]:
