@@ -26,9 +26,9 @@ def judge(pas: PredictiveAutoscaler, others: Iterable[PredictiveAutoscaler], aut
         if _older(other, pas) and other.spec.scale_target_ref == target:
             return Verdict((Reason.OTHER_PREDICTIVE_AUTOSCALER, f"{target} is scaled by the older PredictiveAutoscaler {other.metadata.name}."))
     hpas = [its for its in autoscalers if its.horizontal and _claims(its, pas)]
-    keda = next((its for its in hpas if its.keda), None)
+    keda = next((its.keda for its in hpas if its.keda), None)
     if keda:
-        sentence = f"{target} is scaled by KEDA's ScaledObject {keda.keda}: let it scale on Flyball's metrics instead, or remove it."
+        sentence = f"{target} is scaled by KEDA's ScaledObject {keda}: let it scale on Flyball's metrics, or remove it."
         return Verdict((Reason.KEDA, sentence))
     if pas.spec.via is Via.SCALE and hpas:
         sentence = f"{target} is scaled by the HorizontalPodAutoscaler {hpas[0].name}: use via HPAFloor, or remove it."

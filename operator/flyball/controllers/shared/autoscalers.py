@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flyball.api.meta import Owner
@@ -27,6 +27,13 @@ class Autoscaler:
     """HPA: the container whose utilisation counts; None: the pod's."""
     updates: bool = False
     """VPA: whether it changes pods."""
+    horizontal: bool = False
+    floor: int = 1
+    """HPA: minReplicas."""
+    ceiling: int = 0
+    """HPA: maxReplicas."""
+    keda: str | None = None
+    """HPA: the ScaledObject that made it."""
 
 
 class Autoscalers:
@@ -47,6 +54,10 @@ class Autoscalers:
             self._listed_at = now
         return self._known
 
+    def moved(self, hpa: Autoscaler, floor: int) -> None:
+        """We have set an HPA's floor ourselves; the next list is up to a minute away."""
+        self._known = [replace(its, floor=floor) if its == hpa else its for its in self._known]
+
     async def _vertical(self) -> list[dict[str, Any]]:
         try:
             return await self._kube.items(paths.vertical_autoscalers())
@@ -61,7 +72,16 @@ def horizontal(body: Mapping[str, Any]) -> Autoscaler:
         source = metric.get("resource") or metric.get("containerResource") or {}
         if source.get("name") == "cpu" and (wanted := (source.get("target") or {}).get("averageUtilization")):
             percent, container = wanted, source.get("container")
-    return Autoscaler(*_identity(body, "scaleTargetRef"), cpu_percent=percent, container=container)
+    spec, owners = body["spec"], body["metadata"].get("ownerReferences") or ()
+    return Autoscaler(
+        *_identity(body, "scaleTargetRef"),
+        cpu_percent=percent,
+        container=container,
+        horizontal=True,
+        floor=spec.get("minReplicas") or 1,
+        ceiling=spec.get("maxReplicas") or 0,
+        keda=next((its["name"] for its in owners if its["kind"] == "ScaledObject"), None),
+    )
 
 
 def vertical(body: Mapping[str, Any]) -> Autoscaler:
