@@ -1,7 +1,8 @@
 """What one replica carries, learned: the demand at which a replica reaches the wanted utilisation, with its uncertainty.
 
 Fed by the controller once a look with demand per ready replica and utilisation; read by the plan as a need's capacity. Utilisation is CPU used
-Fed by the controller once a look with demand per ready replica and utilisation; read by the plan as a need's capacity. Utilisation is CPU
+over what the pods' specs grant, never over a quota in force: a LatencySLO cuts quotas to what is used, and against the quota every replica looks
+full.
 
 A line `utilisation = idle + slope x demand` by least squares whose weights fade, so that a new version of the program is learned within hours.
 The plan uses the careful end of the estimate: guessing too little capacity costs replicas, guessing too much costs latency.

@@ -15,7 +15,7 @@ from flyball.api.meta import InvalidObject, Metadata, Mode
 from flyball.api.predictiveautoscaler import PredictiveAutoscaler, Via
 from flyball.api.predictiveautoscaler_status import PredictiveAutoscalerStatus
 from flyball.controllers.predictiveautoscaler import signals, status
-from flyball.controllers.predictiveautoscaler.conflicts import Verdict, judge
+from flyball.controllers.predictiveautoscaler.conflicts import judge
 from flyball.controllers.predictiveautoscaler.decisions import History
 from flyball.controllers.predictiveautoscaler.export import Exporter
 from flyball.controllers.predictiveautoscaler.forecasts import Forecasts
@@ -163,9 +163,7 @@ class Controller:
         if (mode is not Mode.ENFORCE or conflict) and decision.replicas != current:
             memory.plan = replace(memory.plan, changes=before.changes)  # what was not done is not counted against the next step
         self._remember(key, memory, observation, seen, decision, lead.seconds)
-        facts = status.Facts(
-            pas, mode, now, seen, decision, scale.replicas, ready, floor, lead, memory.history, conflict, memory.hpa_floor
-        )
+        facts = status.Facts(pas, mode, now, seen, decision, scale.replicas, ready, floor, lead, memory.history, conflict, memory.hpa_floor)
         await self._reporter.report(pas.metadata, pas.status, memory.told, status.build(facts))
         self._exporter.export(key, facts)
 
