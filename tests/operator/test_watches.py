@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from flyball.controllers.latencyslo.controller import Controller
+from flyball.controllers.predictiveautoscaler.controller import Controller as Replicas
 from flyball.controllers.latencyslo.plans import Plans
 from flyball.kube.client import Kube, NotFound
 from flyball.kube.pods import PodCache
@@ -55,7 +56,10 @@ class Scene:
     def __init__(self) -> None:
         self.lists, self.caches = Lists(), Caches()
         self.queue: WorkQueue[tuple[str, str]] = WorkQueue(clock)
-        self.watches = Watches(cast(Kube, self.lists), cast(Controller, self.caches), self.queue, clock)
+        self.replicas, self.replicas_queue = Caches(), WorkQueue[tuple[str, str]](clock)
+        self.watches = Watches(
+            cast(Kube, self.lists), cast(Controller, self.caches), self.queue, cast(Replicas, self.replicas), self.replicas_queue, clock
+        )
         self.missed: list[tuple[str, int]] = []
         self.watches.misses = lambda kind, count: self.missed.append((kind, count))
 
