@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from flyball.controllers.latencyslo.controller import Controller
-from flyball.controllers.predictiveautoscaler.controller import Controller as Replicas
 from flyball.controllers.latencyslo.plans import Plans
+from flyball.controllers.predictiveautoscaler.controller import Controller as Replicas
 from flyball.kube.client import Kube, NotFound
 from flyball.kube.pods import PodCache
 from flyball.runtime.metrics import Metrics
