@@ -17,6 +17,7 @@ COMMANDS = {
     "status": "flyball.cli.status",
     "explain": "flyball.cli.explain",
     "release": "flyball.cli.release",
+    "forecast": "flyball.cli.forecast",
 }
 
 
