@@ -79,7 +79,6 @@ class Reason(enum.StrEnum):
     NO_SKILL = "NoSkill"
     SHIFTED = "Shifted"
     IMPLAUSIBLE = "Implausible"
-    ENGINE_MISSING = "EngineMissing"
 
 
 class Status(enum.StrEnum):
