@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 import math
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,7 +141,7 @@ def _played(
     times: list[float], series: list[float], settings: PlanSettings, capacity: float, lead: float, quantile: float, *, quiet: bool
 ) -> Backtest:
     result: Backtest | None = None
-    with click.progressbar(length=1000, label="playing the history", hidden=quiet, file=click.get_text_stream("stderr")) as bar:
+    with click.progressbar(length=1000, label="playing the history", hidden=quiet, file=sys.stderr) as bar:
         done = 0
         for step in play(times, series, settings, capacity, lead, quantile):
             if isinstance(step, Backtest):

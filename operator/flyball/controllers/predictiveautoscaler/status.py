@@ -14,6 +14,7 @@ from flyball.controllers.predictiveautoscaler.decisions import History
 from flyball.controllers.predictiveautoscaler.signals import Seen
 from flyball.controllers.shared.conditions import make_condition, timestamp
 from flyball.replicas import Decision
+from flyball.replicas import Reason as PlanReason
 from flyball.replicas.readiness import ReadyAfter
 
 SHOWN_SECONDS = (300, 900, 3600)
@@ -137,7 +138,10 @@ def _scaling(facts: Facts) -> Condition:
         return _made(facts, ConditionType.SCALING, False, reason, f"Replicas are left alone{capped}. {facts.decision.message}")
     if facts.conflict:
         return _made(facts, ConditionType.SCALING, False, facts.conflict[0], facts.conflict[1])
-    return _made(facts, ConditionType.SCALING, True, facts.decision.reasons[0].value, facts.decision.message)
+    reason = facts.decision.reasons[0]
+    if reason is PlanReason.TOLERANCE:
+        reason = PlanReason.DEMAND  # the two alternate with the noise, and each turn of a reason is a write
+    return _made(facts, ConditionType.SCALING, True, reason.value, facts.decision.message)
 
 
 def _conflicted(facts: Facts) -> Condition:
