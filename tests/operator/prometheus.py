@@ -65,7 +65,7 @@ class Answers:
             return [] if self.cores is None else [({}, self.cores)]
         if not self.has_series:
             return []
-        if "\"of\", \"rate\"" in query:
+        if '"of", "rate"' in query:
             return [({"of": "rate"}, self.demand), ({"of": "newest"}, self._clock())]
         if query.startswith("group by (le)"):
             return [({"le": le}, 1.0) for le in ("0.1", "0.2", "+Inf")]

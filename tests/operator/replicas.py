@@ -113,9 +113,7 @@ class Scene:
         """A new operator, to which the watches have delivered what there is."""
         objects = dict(self.controller.objects) if hasattr(self, "controller") else {}
         kube, clock = cast(Kube, self.kube), lambda: self.now
-        self.controller = Controller(
-            kube, self.prometheus, Recorder(kube, "test"), self.metrics, self.settings, self.pods, self.forecasts, clock
-        )
+        self.controller = Controller(kube, self.prometheus, Recorder(kube, "test"), self.metrics, self.settings, self.pods, self.forecasts, clock)
         self.controller.objects = objects
 
     def pas(self, name: str = "web", *, created: str = "2026-11-21T06:00:00Z", **spec: Any) -> None:

@@ -88,7 +88,9 @@ def summary(pas: PredictiveAutoscaler) -> Iterator[str]:
     yield f"PredictiveAutoscaler {pas.metadata.namespace}/{pas.metadata.name} of {pas.spec.scale_target_ref}, mode {its.mode or pas.spec.mode}"
     if its.replicas:
         one = its.replicas
-        known = [f"{name} {value}" for name, value in (("now", one.reactive), ("to come", one.proactive), ("schedule", one.floor)) if value is not None]
+        known = [
+            f"{name} {value}" for name, value in (("now", one.reactive), ("to come", one.proactive), ("schedule", one.floor)) if value is not None
+        ]
         yield f"{one.current} replicas are asked for, {one.ready} ready; wanted {one.wanted} ({', '.join(known) or 'no demand is known'})"
     if its.ready_after_seconds is not None:
         yield f"A replica is ready after {its.ready_after_seconds} s ({'stated' if pas.spec.ready_after else 'learned'})."

@@ -42,7 +42,7 @@ ADVICE = {
     Reason.MODE_OBSERVE: "Set spec.mode to Recommend to see what would be done.",
     Reason.QUOTA_OFF: "Set spec.actuators.quota to Auto to let quotas follow the targets.",
     Reason.OTHER_PREDICTIVE_AUTOSCALER: "Let one PredictiveAutoscaler scale the target; several demands go into one object.",
-    Reason.KEDA: "Let the ScaledObject scale on flyball_replicas{state=\"wanted\"}, or remove it.",
+    Reason.KEDA: 'Let the ScaledObject scale on flyball_replicas{state="wanted"}, or remove it.',
     Reason.TARGET_NOT_FOUND: "Correct spec.scaleTargetRef: kind and name of an object with a scale subresource in this namespace.",
     Reason.TARGET_FORBIDDEN: "Give the operator's role the rule that the message names, as helm/flyball/rbac has it for Deployments.",
     Reason.NO_HPA: "Make a HorizontalPodAutoscaler for the target, or set spec.via to Scale.",

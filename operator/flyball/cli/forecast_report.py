@@ -79,7 +79,9 @@ def _plot(
 ) -> str:
     every = max(1, len(times) // POINTS)
     shown = range(0, len(times), every)
-    values = [value for _, line in (*lines, *((("", band[1]),) if band else ())) for value in (line[index] for index in shown) if math.isfinite(value)]
+    values = [
+        value for _, line in (*lines, *((("", band[1]),) if band else ())) for value in (line[index] for index in shown) if math.isfinite(value)
+    ]
     top = max(values, default=1.0) or 1.0
     start, length = times[0], max(1.0, times[-1] - times[0])
 

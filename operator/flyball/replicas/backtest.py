@@ -24,7 +24,7 @@ LEAST_MINUTES = WARM_UP_MINUTES + 720
 """Half a day to score is the least that says anything."""
 HORIZONS = (1, 5, 15, 60)
 SOME_SKILL = 0.05
-"""Five percent less error than the better of last value and yesterday's: below, one day's luck decides the sign."""
+"""Five percent less error than the last value: below, one day's luck decides the sign."""
 
 
 class TooShort(ValueError):
@@ -79,13 +79,16 @@ class Backtest:
     @property
     def verdict(self) -> str:
         """What a person should make of it."""
-        skill = self.scores[15].skill
-        if not math.isfinite(skill) or skill < SOME_SKILL:
+        score = self.scores[15]
+        against_last = 1 - score.ours / score.last if score.last > 0 else math.nan
+        if not math.isfinite(against_last) or against_last < SOME_SKILL:
             return (
-                "There is no pattern that a quarter of an hour's forecast could use: last value or yesterday's value do as well. "
+                "There is no pattern that a quarter of an hour's forecast could use: the last value does as well. "
                 "Flyball would follow the demand of now, as an HPA does."
             )
-        return f"A quarter of an hour ahead the forecast errs {skill:.0%} less than the better of last value and yesterday's value."
+        against_yesterday = 1 - score.ours / score.yesterday if score.yesterday > 0 else 0.0
+        compared = f"{abs(against_yesterday):.0%} {'less' if against_yesterday >= 0 else 'more'} than yesterday's"
+        return f"A quarter of an hour ahead the forecast errs {against_last:.0%} less than the last value, and {compared}."
 
 
 class _Replicas:

@@ -38,7 +38,10 @@ def test_what_is_no_selector_is_told() -> None:
         ('Apply failed with 1 conflict: conflict with "helm" using apps/v1: .spec.replicas', "helm"),
         ('Apply failed with 1 conflict: conflict with "kubectl-client-side-apply" using apps/v1: .spec.replicas', None),
         ('Apply failed with 1 conflict: conflict with "kube-controller-manager" with subresource "scale": .spec.replicas', None),
-        ('Apply failed with 2 conflicts: conflicts with "kubectl":\n- .spec.a\nconflicts with "kustomize-controller":\n- .spec.b', "kustomize-controller"),
+        (
+            'Apply failed with 2 conflicts: conflicts with "kubectl":\n- .spec.a\nconflicts with "kustomize-controller":\n- .spec.b',
+            "kustomize-controller",
+        ),
     ],
 )
 def test_a_manager_that_keeps_objects_as_a_repository_has_them(message: str, keeper: str | None) -> None:
