@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import itertools
 import json
 import math
 import sys
@@ -99,7 +100,7 @@ def grid(values: dict[float, float]) -> tuple[list[float], list[float]]:
     if not sums:
         return [], []
     means = {minute: sum(found) / len(found) for minute, found in sums.items()}
-    gaps = sorted(after - before for before, after in zip(moments, moments[1:], strict=False))
+    gaps = sorted(after - before for before, after in itertools.pairwise(moments))
     usual = max(1, round(gaps[len(gaps) // 2] / MINUTE)) if gaps else 1
     first, last = min(means), max(means)
     series, held = [], (-math.inf, math.nan)

@@ -15,9 +15,9 @@ from flyball.cli.main import main
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two days of a daily curve, a value each minute, with a header and a gap."""
+    """A day and a half of a daily curve, a value each minute, with a header and a gap."""
     file = tmp_path_factory.mktemp("history") / "demand.csv"
-    lines = [f"{1_700_000_040 + 60 * minute},{500 + 400 * math.sin(minute / 229.2):.1f}" for minute in range(2880) if not 1000 < minute < 1010]
+    lines = [f"{1_700_000_040 + 60 * minute},{500 + 400 * math.sin(minute / 229.2):.1f}" for minute in range(2200) if not 1000 < minute < 1010]
     file.write_text("\n".join(["time,value", *lines]) + "\n")
     return file
 
@@ -27,8 +27,8 @@ def test_figures_for_machines_and_a_page_for_people(history: Path, tmp_path: Pat
     done = CliRunner().invoke(main, ["forecast", "--csv", str(history), "--json", "--capacity", "100", "-o", str(page)])
     assert done.exit_code == 0, done.output
     figures = json.loads(done.stdout)
-    assert figures["horizons"]["15"]["count"] > 1000
-    assert [its["name"] for its in figures["policies"]][0] == "with forecasts"
+    assert figures["horizons"]["15"]["count"] > 600
+    assert figures["policies"][0]["name"] == "with forecasts"
     assert figures["policies"][0]["replica_hours"] > 0
     text = page.read_text()
     assert text.count("<svg") == 2

@@ -14,7 +14,7 @@ from flyball.replicas.types import PlanSettings
 START = 1_700_000_040.0 - 1_700_000_040.0 % 60
 
 
-def played(demand: Callable[[int], float], minutes: int = LEAST_MINUTES + 720, *, capacity: float = 100.0, lead: float = 300.0) -> Backtest:
+def played(demand: Callable[[int], float], minutes: int = LEAST_MINUTES, *, capacity: float = 100.0, lead: float = 300.0) -> Backtest:
     times = [START + 60.0 * minute for minute in range(minutes)]
     *shares, result = play(times, [demand(minute) for minute in range(minutes)], PlanSettings(maximum=50), capacity, lead, 0.95)
     assert shares == sorted(shares)
@@ -25,7 +25,7 @@ def played(demand: Callable[[int], float], minutes: int = LEAST_MINUTES + 720, *
 @pytest.fixture(scope="module")
 def daily() -> Backtest:
     chance = random.Random(1)
-    return played(lambda minute: max(1.0, 500 + 400 * math.sin(2 * math.pi * minute / 1440) + chance.gauss(0, 10)))
+    return played(lambda minute: max(1.0, 500 + 400 * math.sin(2 * math.pi * minute / 1440) + chance.gauss(0, 10)), LEAST_MINUTES + 540)
 
 
 def test_a_day_like_the_last_is_foreseen(daily: Backtest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from hypothesis import given
@@ -81,5 +82,5 @@ def test_a_steady_demand_settles_and_stays(settings: PlanSettings, demand: float
         current = decision.replicas
         path.append(current)
     assert len(set(path[-50:])) == 1
-    turns = [after - before for before, after in zip(path, path[1:], strict=False) if after != before]
+    turns = [after - before for before, after in itertools.pairwise(path) if after != before]
     assert all(step > 0 for step in turns) or all(step < 0 for step in turns)

@@ -138,10 +138,10 @@ def _scaling(facts: Facts) -> Condition:
         return _made(facts, ConditionType.SCALING, False, reason, f"Replicas are left alone{capped}. {facts.decision.message}")
     if facts.conflict:
         return _made(facts, ConditionType.SCALING, False, facts.conflict[0], facts.conflict[1])
-    reason = facts.decision.reasons[0]
-    if reason is PlanReason.TOLERANCE:
-        reason = PlanReason.DEMAND  # the two alternate with the noise, and each turn of a reason is a write
-    return _made(facts, ConditionType.SCALING, True, reason.value, facts.decision.message)
+    why = facts.decision.reasons[0]
+    if why is PlanReason.TOLERANCE:
+        why = PlanReason.DEMAND  # the two alternate with the noise, and each turn of a reason is a write
+    return _made(facts, ConditionType.SCALING, True, why.value, facts.decision.message)
 
 
 def _conflicted(facts: Facts) -> Condition:
