@@ -49,8 +49,8 @@ class Memory:
     history: History
     hpa_floor: int | None
     """via HPAFloor: minReplicas before Flyball moved it."""
-    hpa: str | None = None
-    """Name of the HPA whose floor was moved."""
+    target: tuple[str, str]
+    """Kind and name of what is scaled: tells the HPA whose floor is to be given back, after a restart as well."""
     plan: PlanState = field(default_factory=PlanState)
     learned: Learned = field(default_factory=Learned)
     told: Told = field(default_factory=Told)
@@ -95,7 +95,7 @@ class Controller:
         its, before = Metadata.parse(body["metadata"]), _status(body)
         memory = self._memory.get(key)
         if memory is None or memory.uid != its.uid:
-            memory = self._memory[key] = Memory(its.uid, History.restored(before.decisions), before.hpa_floor)
+            memory = self._memory[key] = Memory(its.uid, History.restored(before.decisions), before.hpa_floor, _target(body))
         try:
             pas = PredictiveAutoscaler.parse(body)
         except InvalidObject as error:
@@ -205,7 +205,6 @@ class Controller:
             floor = min(max(replicas, 1), hpa.ceiling or replicas)
             if memory.hpa_floor is None:
                 memory.hpa_floor = hpa.floor
-            memory.hpa = hpa.name
             floor = max(floor, memory.hpa_floor)
             if floor == hpa.floor:
                 return None
@@ -222,11 +221,11 @@ class Controller:
         if memory.hpa_floor is None:
             return
         autoscalers = await self._autoscalers.known(time.monotonic())
-        hpa = next((its for its in autoscalers if its.horizontal and (its.namespace, its.name) == (key[0], memory.hpa)), None)
+        hpa = next((its for its in autoscalers if its.horizontal and _scales(its, key[0], memory.target)), None)
         if hpa and hpa.floor != memory.hpa_floor:
             await self._targets.write_floor(key[0], hpa.name, memory.hpa_floor)
             self._autoscalers.moved(hpa, memory.hpa_floor)
-        memory.hpa_floor = memory.hpa = None
+        memory.hpa_floor = None
 
     async def _rest(self, key: Key, its: Metadata, before: PredictiveAutoscalerStatus, memory: Memory, reason: Reason, message: str) -> None:
         await self._give_back(key, memory)
@@ -274,6 +273,15 @@ def _status(body: Mapping[str, Any]) -> PredictiveAutoscalerStatus:
         return PredictiveAutoscalerStatus.parse(body.get("status") or {})
     except InvalidObject:
         return PredictiveAutoscalerStatus()
+
+
+def _target(body: Mapping[str, Any]) -> tuple[str, str]:
+    target = body["spec"].get("scaleTargetRef") or {}
+    return str(target.get("kind", "Deployment")), str(target.get("name", ""))
+
+
+def _scales(hpa: Autoscaler, namespace: str, target: tuple[str, str]) -> bool:
+    return hpa.namespace == namespace and (hpa.target.kind, hpa.target.name) == target
 
 
 def _schedules(pas: PredictiveAutoscaler) -> list[schedules.Schedule]:
