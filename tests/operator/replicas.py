@@ -139,6 +139,10 @@ class Scene:
         self._start_pods()
         self.forecasts.made_at = self.now
         asyncio.run(self.controller.look(("default", name)))
+        self.deliver(name)
+
+    def deliver(self, name: str = "web") -> None:
+        """The watch brings the status that was written."""
         written = self.kube.objects.get(f"{paths.predictiveautoscaler('default', name)}/status")
         if written and ("default", name) in self.controller.objects:
             body = {**self.controller.objects["default", name], "status": written["status"]}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from prometheus_client import generate_latest
@@ -12,6 +14,10 @@ from flyball.api.meta import Mode
 from flyball.forecast import Reason
 from flyball.kube.client import KubeError, NotFound, Unreachable
 from tests.operator.replicas import HPA, KEY, SCALE, STATUS, Scene
+
+
+class Killed(Exception):
+    """The operator ends here."""
 
 
 @pytest.fixture
@@ -215,6 +221,56 @@ def test_the_floor_of_an_hpa_follows_and_is_given_back(scene: Scene) -> None:
     scene.look()
     assert scene.floor == 2
     assert scene.writes(SCALE) == 0
+
+
+def test_an_operator_killed_after_moving_a_floor_still_knows_what_to_give_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.hpa(floor=2, ceiling=6)
+    scene.pas(mode="Enforce", via="HPAFloor")
+    scene.answers.demand = 450
+    kept = scene.kube.apply
+
+    async def killed(path: str, body: Mapping[str, Any], *, force: bool = False) -> dict[str, Any]:
+        await kept(path, body, force=force)
+        if path == HPA:
+            raise Killed
+        return {}
+
+    monkeypatch.setattr(scene.kube, "apply", killed)
+    with pytest.raises(Killed):
+        scene.look()
+    assert scene.floor == 5
+    monkeypatch.undo()
+    scene.restart()
+    scene.deliver()
+    scene.look()
+    assert scene.floor == 5
+    scene.pas(mode="Enforce", via="HPAFloor", suspend=True)
+    scene.look()
+    assert scene.floor == 2
+
+
+def test_a_floor_that_cannot_be_noted_is_not_moved(scene: Scene) -> None:
+    scene.hpa(floor=2, ceiling=6)
+    scene.pas(mode="Enforce", via="HPAFloor")
+    scene.answers.demand = 450
+    scene.kube.refused[STATUS] = KubeError(500, "etcd is away")
+    with pytest.raises(KubeError):
+        scene.look()
+    assert scene.floor == 2
+    del scene.kube.refused[STATUS]
+    scene.look()
+    assert (scene.floor, scene.status["hpaFloor"]) == (5, 2)
+
+
+def test_an_answer_lost_after_a_floor_moved_does_not_lose_what_to_give_back(scene: Scene) -> None:
+    scene.hpa(floor=2, ceiling=6)
+    scene.pas(mode="Enforce", via="HPAFloor")
+    scene.answers.demand = 450
+    scene.kube.refused[HPA] = KubeError(504, "the answer took too long")
+    with pytest.raises(KubeError):
+        scene.look()
+    assert scene.condition("Ready") == ("False", "APIError")
+    assert scene.status["hpaFloor"] == 2
 
 
 def test_an_hpas_floor_goes_back_when_the_object_is_deleted(scene: Scene) -> None:

@@ -115,7 +115,8 @@ class Controller:
         except KubeError as error:
             if error.status:
                 with contextlib.suppress(KubeError):
-                    await self._reporter.report(its, before, memory.told, status.troubled(its, before, str(error), self._clock()))
+                    report = status.troubled(its, before, str(error), self._clock(), memory.hpa_floor)
+                    await self._reporter.report(its, before, memory.told, report)
             raise
 
     async def checkpoint_all(self) -> None:
@@ -208,6 +209,9 @@ class Controller:
             floor = max(floor, memory.hpa_floor)
             if floor == hpa.floor:
                 return None
+            if memory.told.written.get("hpaFloor") != memory.hpa_floor:
+                # Before the floor moves: whoever is killed in between finds what to give back, and does not take the moved floor for the user's.
+                await self._reporter.report(pas.metadata, pas.status, memory.told, status.noted(pas.status, memory.hpa_floor))
             kept = await self._targets.write_floor(namespace, hpa.name, floor)
             if not kept:
                 self._autoscalers.moved(hpa, floor)

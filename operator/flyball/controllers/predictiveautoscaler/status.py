@@ -82,11 +82,16 @@ def resting(
     )
 
 
-def troubled(its: Metadata, before: PredictiveAutoscalerStatus, message: str, now: float) -> PredictiveAutoscalerStatus:
+def noted(before: PredictiveAutoscalerStatus, hpa_floor: int) -> PredictiveAutoscalerStatus:
+    """The status as it was, with the HPA's floor that is to be given back."""
+    return before.model_copy(update={"hpa_floor": hpa_floor})
+
+
+def troubled(its: Metadata, before: PredictiveAutoscalerStatus, message: str, now: float, hpa_floor: int | None = None) -> PredictiveAutoscalerStatus:
     """The status as it was, but for the API server's refusal of what the loop wanted."""
     ready = make_condition(its, now, ConditionType.READY, Status.FALSE, Reason.API_ERROR, message)
     others = [condition for condition in before.conditions if condition.type != ConditionType.READY]
-    return before.model_copy(update={"conditions": merge(before.conditions, [ready, *others])})
+    return before.model_copy(update={"conditions": merge(before.conditions, [ready, *others]), "hpa_floor": hpa_floor})
 
 
 def number(value: float | None) -> str | None:

@@ -94,4 +94,4 @@ def _news(body: Mapping[str, Any]) -> Any:
     """The part of a status that is worth a write at once."""
     conditions = [(its["type"], its["status"], its["reason"]) for its in body.get("conditions", ())]
     decisions = [(its["time"], its["reason"]) for its in body.get("decisions", ())]
-    return body.get("observedGeneration"), body.get("mode"), conditions, decisions
+    return body.get("observedGeneration"), body.get("mode"), conditions, decisions, body.get("hpaFloor")  # what was taken has to outlive a kill
