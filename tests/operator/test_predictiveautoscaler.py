@@ -317,6 +317,20 @@ def test_a_kind_that_the_cluster_does_not_know_is_told(scene: Scene) -> None:
     assert "does not serve argoproj.io/v1alpha1" in scene.message("Ready")
 
 
+def test_what_could_not_be_written_is_not_counted_against_the_next_step(scene: Scene) -> None:
+    scene.look()
+    scene.answers.demand = 450
+    scene.kube.refused[SCALE] = KubeError(500, "etcd is away")
+    for _ in range(3):
+        scene.now += 5
+        with pytest.raises(KubeError):
+            scene.look()
+    assert scene.replicas == 2
+    del scene.kube.refused[SCALE]
+    scene.look()
+    assert scene.replicas == 5
+
+
 def test_a_schedule_is_a_floor_ahead_of_its_time(scene: Scene) -> None:
     # 1,800,000,000 is 2027-01-15 08:00 UTC, a Friday.
     office = {"name": "office", "days": ["Fri"], "start": "08:02", "end": "18:00", "timeZone": "UTC", "minReplicas": 4}

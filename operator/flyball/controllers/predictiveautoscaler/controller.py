@@ -154,15 +154,16 @@ class Controller:
             floor=floor,
         )
         before = memory.plan
-        memory.plan, decision = decide(before, observation, signals.settings(spec))
+        following, decision = decide(before, observation, signals.settings(spec))
+        memory.plan = replace(following, changes=before.changes)  # what is not done, or fails, is not counted against the next step
         self._learn(pas, memory, seen, observation, decision)
         conflict = verdict.conflict
         if mode is Mode.ENFORCE and not conflict:
             conflict = await self._apply(pas, memory, scale, hpa, decision)
         else:
             await self._give_back(key, memory)
-        if (mode is not Mode.ENFORCE or conflict) and decision.replicas != current:
-            memory.plan = replace(memory.plan, changes=before.changes)  # what was not done is not counted against the next step
+        if mode is Mode.ENFORCE and not conflict:
+            memory.plan = following
         self._remember(key, memory, observation, seen, decision, lead.seconds)
         facts = status.Facts(pas, mode, now, seen, decision, scale.replicas, ready, floor, lead, memory.history, conflict, memory.hpa_floor)
         await self._reporter.report(pas.metadata, pas.status, memory.told, status.build(facts))
