@@ -102,9 +102,10 @@ def make(candidate: Candidate, cell: Cell, seconds: int) -> Policy:
 
 
 def settings(candidate: Candidate, *, burst: bool, warmup: float = SETTLE_SECONDS) -> Settings:
-    """Autothrottle reads latency and rate without lag, as from its load generator in the paper; all others through scrapes."""
-    lag = 0.0 if candidate.kind.startswith("autothrottle") else 15.0
-    return Settings(burst=burst, warmup_seconds=warmup, lag_seconds=lag)
+    """Autothrottle reads latency and rate of each minute without lag, as from its load generator in the paper; all others through scrapes."""
+    if candidate.kind.startswith("autothrottle"):
+        return Settings(burst=burst, warmup_seconds=warmup, lag_seconds=0.0, scrape_seconds=1.0)
+    return Settings(burst=burst, warmup_seconds=warmup, lag_seconds=15.0)
 
 
 def score(candidate: Candidate, cell: Cell, seed: int, *, burst: bool, seconds: int) -> Score:
@@ -219,7 +220,7 @@ def code(kind: str) -> str:
     if kind in OURS:
         files += [*sorted((package / "cpu").rglob("*.py")), *sorted((package / "slo").glob("*.py"))]
     else:
-        files = [path for path in files if path.name != "bridge.py"]
+        files = [path for path in files if path.name not in ("bridge.py", "flyball.py")]
     return hashlib.sha256(b"".join(path.read_bytes() for path in [*files, Path(__file__)])).hexdigest()
 
 
