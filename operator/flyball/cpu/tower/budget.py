@@ -13,9 +13,18 @@ from dataclasses import dataclass, replace
 from flyball.cpu.tower.types import Alternative, Observation, Reading, Reason, Settings, TowerState
 
 CEILING_SHARE = 0.9
-"""A ceiling lies this far below the pressure that burned too fast."""
+"""After a guard, or a cut under an objective over minutes, a ceiling lies this far below the pressure that burned too fast."""
+
+CUT_EXPONENT, CUT_EXPONENT_HOUR = 0.5, 0.2
+"""A cut is the ratio of aim to burn to this power. Slow requests grow with pressure's fifth to seventh power near the aim (simulation, two
+applications), so that a fifth meets the aim and a half goes well below it: right where each minute counts, a waste where an hour does.
+Social-Network, diurnal trace, aim .85: 26.2 cores and .67 % slow with a fifth, 26.6 and .55 % with .3."""
 
 MINUTE = 60.0
+
+WINDOW_OF_MINUTES, WINDOW_OF_HOURS = 600.0, 3600.0
+"""Seconds. An objective over ten minutes or less is steered so that each minute lies within, one over an hour or more by what the hour may spend;
+between them by the logarithm of the window."""
 
 PROMPT_SECONDS = 30.0
 """Look-back for which `rise_per_minute` was chosen. In simulation (three plants, eight seeds each) an hour had at most 2.2 minutes above
@@ -81,7 +90,8 @@ def _for_reading(state: TowerState, reading: Reading, observation: Observation, 
     if budget.left <= 0:
         message = f"{seen}; the window's budget is overdrawn ({budget.left:.0%} left): no throttling is tolerated until it recovers."
         return Proposal(0.0, Reason.OVERDRAWN, message, reading, burn, "The budget recovers as slow minutes leave the window.")
-    aim = settings.burn_aim * min(1.0, budget.left / settings.reserve)
+    reserve = _by_window(reading, settings, settings.reserve, settings.reserve_hour)
+    aim = _by_window(reading, settings, settings.burn_aim, settings.burn_aim_hour) * min(1.0, budget.left / reserve)
     expected = reading.total * allowed * aim
     if at_least(reading.slow, expected) < settings.doubt:
         if observation.time < state.cut_until:
@@ -94,9 +104,17 @@ def _for_reading(state: TowerState, reading: Reading, observation: Observation, 
     return Proposal(state.pressure, Reason.HOLD, f"{seen}: {why} ({aim:.2f}); targets stay.", reading, burn)
 
 
+def _by_window(reading: Reading, settings: Settings, minutes: float, hours: float) -> float:
+    """Between two values of a setting, by how long the objective's window is."""
+    if settings.every_minute:
+        return minutes
+    share = math.log(max(1.0, reading.objective.window_seconds / WINDOW_OF_MINUTES)) / math.log(WINDOW_OF_HOURS / WINDOW_OF_MINUTES)
+    return minutes + min(1.0, share) * (hours - minutes)
+
+
 def _save(state: TowerState, reading: Reading, burn: float, aim: float, seen: str, settings: Settings) -> Proposal:
-    # In proportion to how far burn lies above the aim, by the square root: targets are the square of pressure.
-    factor = max(1.0 - settings.cut_at_most, math.sqrt(aim / burn)) if aim > 0 else 1.0 - settings.cut_at_most
+    exponent = _by_window(reading, settings, CUT_EXPONENT, CUT_EXPONENT_HOUR)
+    factor = max(1.0 - settings.cut_at_most, (aim / burn) ** exponent) if aim > 0 else 1.0 - settings.cut_at_most
     expected = f"Burn falls from {burn:.2f} to at most {aim:.2f}."
     message = f"{seen}, surely above the aim of {aim:.2f}: targets fall."
     return Proposal(state.pressure * factor, Reason.SAVE, message, reading, burn, expected, (_hold(reading, burn),))
@@ -164,7 +182,7 @@ def _remember(state: TowerState, chosen: Proposal, observation: Observation, set
     ceiling, hold_until, cut_until, guard_until = state.ceiling, state.hold_until, state.cut_until, state.guard_until
     if chosen.reason in (Reason.SAVE, Reason.GUARD) and state.pressure > 0:
         # Never below the lowest: near zero hardly anything is throttled, and what burned was not the targets' doing.
-        ceiling = min(ceiling, max(settings.ceiling_lowest, CEILING_SHARE * state.pressure))
+        ceiling = min(ceiling, max(settings.ceiling_lowest, _ceiling(state, chosen, settings)))
     if chosen.reason is Reason.GUARD:
         hold_until = guard_until = observation.time + _longest_hold(observation, settings)
     elif chosen.reason is Reason.SAVE and chosen.reading:
@@ -180,3 +198,11 @@ def _remember(state: TowerState, chosen: Proposal, observation: Observation, set
         last_time=observation.time,
         last_good_reading=observation.time if fresh else state.last_good_reading,
     )
+
+
+def _ceiling(state: TowerState, chosen: Proposal, settings: Settings) -> float:
+    """What is remembered of a pressure that was too much."""
+    below = CEILING_SHARE * state.pressure
+    if chosen.reason is Reason.GUARD or chosen.reading is None:
+        return below
+    return _by_window(chosen.reading, settings, below, max(below, chosen.pressure))

@@ -10,7 +10,7 @@ from typing import Any
 
 from flyball.slo import Budget, Objective
 
-TARGET_MAX = 0.60
+TARGET_MAX = 0.50
 """Highest throttle target: above it the captain would hold a quota below the mean of what is used (`captain.TARGET_MOST`)."""
 
 CHECKPOINT_VERSION = 1
@@ -173,6 +173,10 @@ class Settings:
     burn_aim: float = 0.5
     """Burn rate that a minute is steered to. At 1 the budget is spent exactly and half of the minutes lie above the objective; at 0.5 and 1,500
     requests a minute (15 slow ones allowed) chance alone puts one minute in a hundred above."""
+    burn_aim_hour: float = 0.85
+    """The same for an objective over an hour or more: minutes above it may be made up for by others, and what counts is how much is spent."""
+    every_minute: bool = False
+    """Steer as under an objective over minutes, whatever the window: few minutes above the objective, and some more cores."""
     rise_per_minute: float = 0.22
     """Rise of pressure when nothing at all is slow, less in proportion as burn nears the aim: from 0 to a target of 5 % in 70 s. A step shows in the
     readings some 40 s later (scrape, look-back, and the captains' own pace), so that twice this overshoots by more than one cut takes back."""
@@ -192,5 +196,7 @@ class Settings:
     """A step is taken when chance alone would show such a count, or a more extreme one, less often than this."""
     reserve: float = 0.3
     """Share of the budget that is kept: below it, the aim shrinks in proportion, to nothing when the budget is spent."""
+    reserve_hour: float = 0.15
+    """The same for an objective over an hour or more: what the aim leaves."""
     stale_seconds: float = 90.0
     """Readings older than this are held on to; older than twice this, targets go to zero."""
