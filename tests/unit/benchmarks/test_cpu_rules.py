@@ -135,6 +135,41 @@ def test_the_one_target_is_the_lowest_that_a_cell_of_the_call_asked_for(monkeypa
     assert asked == [("diurnal", 0.7), ("noisy", 0.7)]
 
 
+def test_a_scope_can_be_cut_to_some_policies_and_to_what_random_applications_need() -> None:
+    fast = FULL.only(["k8s-cpu-fast", "paper-pair"])
+    assert (fast.tuned, fast.untuned, fast.pairs, fast.burst_pairs) == (("k8s-cpu-fast",), (), ("paper-pair",), ())
+    random = FULL.of(Cell("random-01/noisy", "random-01", "noisy", True, 5.0))
+    assert (random.tuned, random.untuned, random.pairs, random.seeds) == (("k8s-cpu", "k8s-cpu-fast"), ("flyball",), (), (1,))
+    assert fast.of(Cell("random-01/noisy", "random-01", "noisy", True, 5.0)).tuned == ("k8s-cpu-fast",)
+    assert FULL.of(CELL) is FULL
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (replace(CELL, contention=0.8), [("k8s-cpu", True), ("k8s-cpu-fast", True), ("flyball", True)]),
+        (replace(CELL, slack=1.5), [("k8s-cpu", False), ("k8s-cpu-fast", False), ("flyball", False)]),
+        (replace(CELL, lag=60.0), [("flyball", False)]),
+    ],
+    ids=["contention", "slack", "lag"],
+)
+def test_baselines_are_tuned_to_a_change_that_concerns_them(cell: Cell, expected: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    def tuned(cell: Cell, kind: str, scope: plan.Scope, *, burst: bool, objective: str) -> list[Row]:
+        asked.append((kind, burst))
+        assert scope.seeds == (1,) and objective == "H"
+        return []
+
+    def runs(cell: Cell, candidate: Candidate, scope: plan.Scope, *, burst: bool, **_: object) -> list[Row]:
+        return tuned(cell, candidate.kind, scope, burst=burst, objective="H")
+
+    monkeypatch.setattr(plan, "tuned", tuned)
+    monkeypatch.setattr(plan, "runs", runs)
+    plan.of_variant(cell, FULL)
+    assert asked == expected
+
+
 class Listener(Static):
     """Keeps what it was told."""
 
