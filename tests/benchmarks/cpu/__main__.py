@@ -19,7 +19,7 @@ from tests.benchmarks.cpu import report
 from tests.benchmarks.cpu.cells import Cell, cells, variants
 from tests.benchmarks.cpu.kept import OutOfTime
 from tests.benchmarks.cpu.long_run import hours_over_kept
-from tests.benchmarks.cpu.plan import FULL, QUICK, RANDOM, Row, Scope, of_cell, of_variant, one_target
+from tests.benchmarks.cpu.plan import FULL, QUICK, Row, Scope, of_cell, of_variant, one_target
 from tests.benchmarks.cpu.summary import summary
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,7 +35,7 @@ def compare(chosen: list[Cell], scope: Scope, pool: ProcessPoolExecutor) -> list
     come in two calls, so that neither's one target knows of the other."""
     begun = time.monotonic()
     rows: list[Row] = []
-    scopes = {cell.application: RANDOM if cell.application.startswith("random-") and scope.pairs else scope for cell in chosen}
+    scopes = {cell.application: scope.of(cell) for cell in chosen}
     for number, made in enumerate(pool.map(of_cell, chosen, [scopes[cell.application] for cell in chosen]), 1):
         rows += made
         print(f"{number}/{len(chosen)} cells, {time.monotonic() - begun:.0f} s", file=sys.stderr)

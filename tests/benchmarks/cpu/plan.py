@@ -47,6 +47,12 @@ class Scope:
         )
         return replace(self, tuned=tuned, untuned=untuned, pairs=pairs, burst_pairs=burst_pairs)
 
+    def of(self, cell: Cell) -> Scope:
+        """What of it is run on a cell: on random applications the baselines and ours on one seed, since inference draws from applications."""
+        if not cell.application.startswith("random-"):
+            return self
+        return replace(self.only((*THRESHOLDS, "flyball")), seeds=self.seeds[:1], minutes_objective=False)
+
     def seeds_of(self, kind: str) -> tuple[int, ...]:
         return self.seeds[:1] if kind in FIRST_SEED_ONLY else self.seeds
 
@@ -60,8 +66,6 @@ FULL = Scope(
     ("our-pair",),
     minutes_objective=True,
 )
-RANDOM = Scope(3 * 3600, (1,), THRESHOLDS, ("flyball",))
-"""Inference draws from applications, not from seeds."""
 QUICK = Scope(SEARCH_SECONDS, (1,), ("k8s-cpu-fast",), ("flyball", "autothrottle-no-warm-up"))
 
 
