@@ -141,10 +141,15 @@ class Cluster:
         socket = str(self._layout.containerd_socket)
         self._sandbox.run(["ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", str(archive.resolve())], timeout=300)
 
-    def prometheus(self, scrape_interval_seconds: int = 5, static_targets: Mapping[str, Sequence[str]] | None = None) -> Prometheus:
-        """Start a Prometheus that scrapes annotated pods, the kubelet, and `static_targets` (job -> HOST:PORT)."""
+    def prometheus(
+        self, scrape_interval_seconds: int = 5, static_targets: Mapping[str, Sequence[str]] | None = None, history_days: int = 0
+    ) -> Prometheus:
+        """Start a Prometheus that scrapes annotated pods, the kubelet, and `static_targets` (job -> HOST:PORT).
+
+        With `history_days` it takes samples with times of so many days ago as well.
+        """
         tools.path("prometheus", self._progress)
-        (self._layout.home / "prometheus.yaml").write_text(monitoring.config(self._layout, scrape_interval_seconds))
+        (self._layout.home / "prometheus.yaml").write_text(monitoring.config(self._layout, scrape_interval_seconds, history_days))
         monitoring.write_targets(self._layout, static_targets or {})
         prometheus = Prometheus(self._layout, self.component("prometheus"))
         prometheus.start()
