@@ -123,7 +123,7 @@ def give_past(prometheus: Prometheus, host_ip: str, patterns: dict[str, Pattern]
         exposition(METRIC, {"namespace": namespace, "service": NAME, "code": "200"}, totals(pattern, now - days * DAY, now, PAST_STEP_SECONDS))
         for namespace, pattern in patterns.items()
     ]
-    backfill(prometheus, host_ip, texts, METRIC, days + 0.1, {})
+    backfill(prometheus, host_ip, texts, METRIC, 24 * days + 1, {})
 
 
 def start_operator(cluster: Cluster, processes: Processes, prometheus_url: str) -> None:
@@ -157,7 +157,9 @@ def line(look: Look, pattern: Pattern) -> str:
     """One look as a line of the running table."""
     reactive, proactive = (str(value) if value is not None else "-" for value in (look.reactive, look.proactive))
     why = look.why if look.forecast == "ForecastOk" else f"{look.why}, no forecast yet ({look.forecast})"
-    return f"{clock(look.time - pattern.rise):>6}  {pattern.at(look.time):4.1f}  {look.asked:5}  {look.ready:5}  {reactive:>19}  {proactive:>13}  {why}"
+    return (
+        f"{clock(look.time - pattern.rise):>6}  {pattern.at(look.time):4.1f}  {look.asked:5}  {look.ready:5}  {reactive:>19}  {proactive:>13}  {why}"
+    )
 
 
 def closing(result: Result) -> str:

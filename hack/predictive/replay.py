@@ -18,7 +18,7 @@ TAKEN_SECONDS = 60.0
 """A few scrapes; each takes the whole past."""
 
 
-def backfill(prometheus: Prometheus, host_ip: str, texts: Sequence[str], metric: str, days: float, others: dict[str, Sequence[str]]) -> None:
+def backfill(prometheus: Prometheus, host_ip: str, texts: Sequence[str], metric: str, hours: int, others: dict[str, Sequence[str]]) -> None:
     """Have Prometheus scrape `texts` once, `others` beside and after it. Raises ClusterError when the past is not there within a minute."""
     text = "".join(texts).encode()
     wanted = text.count(b"\n") - text.count(b"#")
@@ -40,7 +40,7 @@ def backfill(prometheus: Prometheus, host_ip: str, texts: Sequence[str], metric:
     thread.start()
 
     def there() -> bool:
-        answer = query(prometheus.url, f"sum(count_over_time({metric}[{days:g}d]))")
+        answer = query(prometheus.url, f"sum(count_over_time({metric}[{hours}h]))")
         return bool(answer) and float(_value(answer[0])) >= wanted
 
     try:

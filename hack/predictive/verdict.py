@@ -4,6 +4,7 @@ now would have done. Pure: looks and pattern in, figures and a table out.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,21 +63,17 @@ def _first(looks: Sequence[Look], pattern: Pattern, holds: Callable[[Look], bool
 
 def short_seconds(looks: Sequence[Look], pattern: Pattern, capacity: float) -> float:
     """Time in which ready replicas carried less than the load."""
-    pairs = zip(looks, looks[1:], strict=False)
-    return sum(after.time - look.time for look, after in pairs if look.ready * capacity < pattern.at(look.time))
+    return sum(after.time - look.time for look, after in itertools.pairwise(looks) if look.ready * capacity < pattern.at(look.time))
 
 
 def turns(values: Sequence[float], least: float) -> int:
-    """How often a series turns back by `least` or more: a zigzag count, in which smaller moves are no turn."""
+    """How often a series turns back by `least` or more; smaller moves are no turn."""
     count, direction, extreme = 0, 0, values[0] if values else 0.0
     for value in values:
-        if direction >= 0 and value > extreme or direction <= 0 and value < extreme:
-            if direction == 0 and abs(value - extreme) < least:
-                continue
-            direction = direction or (1 if value > extreme else -1)
+        if abs(value - extreme) >= least and (value > extreme) is not (direction > 0):
+            count, direction, extreme = count + (direction != 0), 1 if value > extreme else -1, value
+        elif (value - extreme) * direction > 0:
             extreme = value
-        elif direction and abs(value - extreme) >= least:
-            count, direction, extreme = count + 1, -direction, value
     return count
 
 
