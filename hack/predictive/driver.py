@@ -21,7 +21,7 @@ from hack.demo.shop import IMAGE
 from hack.predictive.load import Load, Request
 from hack.predictive.pattern import DAY, Pattern, exposition, totals
 from hack.predictive.replay import backfill
-from hack.predictive.verdict import Look, arrivals, clock, short_seconds, table
+from hack.predictive.verdict import Look, arrivals, clock, late_seconds, short_seconds, table
 from hack.predictive.watch import Watch
 
 FOLDER = REPOSITORY / "examples" / "predictive"
@@ -35,8 +35,8 @@ PAST_STEP_SECONDS = 30.0
 """A rate over a minute needs two samples."""
 SCRAPE_SECONDS = 5
 TICK_SECONDS = 5
-LOW, HIGH, RAMP_SECONDS = 6.0, 28.0, 240.0
-"""Requests a second: one replica of 6, then five, in four minutes. A tenth of a core, because all of a cluster runs on the machine's two."""
+LOW, HIGH, RAMP_SECONDS = 5.0, 28.0, 240.0
+"""Requests a second: one replica, then five, in four minutes. A tenth of a core, because all of a cluster runs on the machine's two."""
 LEAD_SECONDS = 210.0
 """From the operator's start to the rise: on an idle core four days of history are learned in 40 s, and a replica starts in 50."""
 READ_SECONDS = 90.0
@@ -156,34 +156,29 @@ def _show(watch: Watch, pattern: Pattern, processes: Processes, progress: Progre
 def line(look: Look, pattern: Pattern) -> str:
     """One look as a line of the running table."""
     reactive, proactive = (str(value) if value is not None else "-" for value in (look.reactive, look.proactive))
-    why = look.why if look.forecast == "ForecastOk" else f"{look.why}, no forecast yet ({look.forecast})"
-    return (
-        f"{clock(look.time - pattern.rise):>6}  {pattern.at(look.time):4.1f}  {look.asked:5}  {look.ready:5}  {reactive:>19}  {proactive:>13}  {why}"
-    )
+    why = look.why if look.forecast == "Ok" else f"{look.why}, no forecast yet ({look.forecast})"
+    since, load = clock(look.time - pattern.rise), pattern.at(look.time)
+    return f"{since:>6}  {load:4.1f}  {look.asked:5}  {look.ready:5}  {reactive:>19}  {proactive:>13}  {why}"
 
 
 def closing(result: Result) -> str:
     """What came out, in a few honest lines."""
-    pattern, looks = result.pattern, result.looks
-    found = arrivals(looks, pattern, result.capacity)
+    pattern, looks = result.pattern, [look for look in result.looks if look.time >= result.pattern.rise]
+    found = arrivals(result.looks, pattern, result.capacity)
     during = [its for its in result.requests if its.sent >= pattern.rise]
     slowest = sorted(its.seconds for its in during)
-    lacking = short_seconds([look for look in looks if look.time >= pattern.rise], pattern, result.capacity)
-    started = next((look.ready_after for look in reversed(looks) if look.ready_after), None)
-    last = found[-1]
+    started = next((look.ready_after for look in reversed(looks) if look.ready_after), "?")
     return "\n".join(
         [
             "",
-            f"The load rose from {pattern.low:g} to {pattern.high:g} requests a second at +0:00, within {pattern.ramp_seconds:.0f} s; a replica carries "
-            f"{result.capacity:g} and is Ready {started or '?'} s after it is asked for.",
+            f"The load rose from {pattern.low:g} to {pattern.high:g} requests a second at +0:00, within {pattern.ramp_seconds:.0f} s.",
+            f"A replica carries {result.capacity:g} and is Ready {started} s after it is asked for.",
             "",
             table(found),
             "",
-            f"Seconds with fewer Ready replicas than the load needed: {lacking:.0f}, and by the demand of now "
-            f"{max(0.0, last.reactive_ready - found[0].needed):.0f}."
-            if math.isfinite(last.reactive_ready)
-            else f"Seconds with fewer Ready replicas than the load needed: {lacking:.0f}.",
-            f"Replicas at most: {max(look.asked for look in looks)}; the load needed {last.number}.",
+            f"Time with fewer Ready replicas than the load needed: {short_seconds(looks, pattern, result.capacity):.0f} s; "
+            f"by the demand of now it would have been {late_seconds(found):.0f} s.",
+            f"Replicas at most: {max(look.asked for look in looks)}; the load needed {found[-1].number}.",
             f"{len(during)} requests since the rise began, {sum(not its.ok for its in during)} failed, "
             f"p99 {1000 * slowest[int(0.99 * len(slowest))]:.0f} ms.",
         ]

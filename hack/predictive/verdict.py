@@ -66,6 +66,16 @@ def short_seconds(looks: Sequence[Look], pattern: Pattern, capacity: float) -> f
     return sum(after.time - look.time for look, after in itertools.pairwise(looks) if look.ready * capacity < pattern.at(look.time))
 
 
+def late_seconds(found: Sequence[Arrival]) -> float:
+    """Time in which at least one replica would not have been Ready yet, by the demand of now; replicas never asked for are left out."""
+    end, total = -math.inf, 0.0
+    for its in sorted(found, key=lambda arrival: arrival.needed):
+        if its.reactive_ready > max(its.needed, end):
+            total += its.reactive_ready - max(its.needed, end)
+            end = its.reactive_ready
+    return total
+
+
 def turns(values: Sequence[float], least: float) -> int:
     """How often a series turns back by `least` or more; smaller moves are no turn."""
     count, direction, extreme = 0, 0, values[0] if values else 0.0

@@ -28,14 +28,14 @@ def seen(deployment: Mapping[str, Any], pas: Mapping[str, Any], now: float) -> L
     status = pas.get("status") or {}
     replicas = status.get("replicas") or {}
     reasons = {its["type"]: its["reason"] for its in status.get("conditions") or ()}
-    demand = next(iter(status.get("demands") or ()), {})
+    served = next((its.get("served") for its in status.get("demands") or ()), None)
     return Look(
         time=now,
         asked=int(deployment["spec"].get("replicas", 1)),
         ready=int((deployment.get("status") or {}).get("readyReplicas", 0)),
         reactive=replicas.get("reactive"),
         proactive=replicas.get("proactive"),
-        served=float(demand["served"]) if demand.get("served") else None,
+        served=float(served) if served else None,
         forecast=reasons.get("ForecastUsable", ""),
         why=reasons.get("Scaling", ""),
         ready_after=status.get("readyAfterSeconds"),
