@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from hack.cluster import components, images, leftovers, monitoring, pki, preflight, tools
+from hack.cluster import components, images, leftovers, metrics, monitoring, pki, preflight, tools
 from hack.cluster import layout as layouts
 from hack.cluster.component import READY_SECONDS, Component
 from hack.cluster.errors import ClusterError
@@ -95,7 +95,8 @@ class Cluster:
         leftovers.dismantle(self._layout, keep_logs)
 
     def component(self, name: str) -> Component:
-        """`etcd`, `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `containerd`, `kubelet`, `kube-proxy` or `prometheus`."""
+        """`etcd`, `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `containerd`, `kubelet`, `kube-proxy`, `prometheus`,
+        `metrics-server`."""
         layout, kit = self._layout, str(tools.path("kit"))
         commands: dict[str, Callable[[], list[str]]] = {
             "etcd": lambda: [kit, *components.etcd(layout)],
@@ -106,6 +107,7 @@ class Cluster:
             "kubelet": lambda: [kit, *components.kubelet(layout)],
             "kube-proxy": lambda: [kit, *components.proxy(layout)],
             "prometheus": lambda: monitoring.command(layout),
+            "metrics-server": lambda: metrics.command(layout, str(tools.path("metrics-server"))),
         }
         return Component(layout, self._sandbox, name, commands[name])
 
@@ -154,6 +156,15 @@ class Cluster:
         prometheus = Prometheus(self._layout, self.component("prometheus"))
         prometheus.start()
         return prometheus
+
+    def metrics_server(self) -> Component:
+        """Start a metrics-server, which HorizontalPodAutoscalers read CPU from; returns once the API server serves its answers."""
+        tools.path("metrics-server", self._progress)
+        server = self.component("metrics-server")
+        server.start()
+        self.kubectl("apply", "-f", "-", input=metrics.manifests(self._layout))
+        server.wait(lambda: json.loads(self.get(f"{metrics.API}/nodes"))["items"])
+        return server
 
     def get(self, path: str) -> bytes:
         """A raw GET of the API as the administrator."""
