@@ -25,6 +25,7 @@ def command(layout: Layout, binary: str) -> list[str]:
         f"--kubelet-certificate-authority={pki}/ca.crt",
         "--kubelet-preferred-address-types=InternalIP",
         f"--metric-resolution={RESOLUTION_SECONDS}s",
+        "--kubelet-request-timeout=5s",  # must be less than the resolution
     ]
 
 
