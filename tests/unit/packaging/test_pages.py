@@ -14,7 +14,7 @@ from flyball.api.conditions import ConditionType, Reason
 from flyball.runtime.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "concepts").glob("*.md"), *(ROOT / "examples").glob("*/README.md")])
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 

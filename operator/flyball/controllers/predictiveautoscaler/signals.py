@@ -138,7 +138,7 @@ def need(seen: Seen, horizon_seconds: float, quantile: float, now: float) -> Nee
     elif not ahead.usable:
         why = f"there is no usable forecast ({ahead.reason.value})."
     else:
-        forecast = ahead.most(horizon_seconds + max(0.0, now - ahead.forecast.time), quantile)
+        forecast = ahead.most(horizon_seconds + demands.BEHIND_SECONDS + max(0.0, now - ahead.forecast.time), quantile)
     return Need(seen.demand.name, seen.value, seen.capacity, seen.age_seconds, forecast, why)
 
 
