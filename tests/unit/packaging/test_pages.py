@@ -14,7 +14,7 @@ from flyball.api.conditions import ConditionType, Reason
 from flyball.runtime.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "concepts").glob("*.md"), *(ROOT / "examples").glob("*/README.md")])
+PAGES = sorted(page for where in ("*.md", "docs/*.md", "docs/concepts/*.md", "examples/*/README.md") for page in ROOT.glob(where))
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 

@@ -191,8 +191,7 @@ class Forecasts:
             for moment, value in points.items():
                 history[round((moment - start) / STEP_SECONDS), place] = value
         cohort = _Cohort(Engine(len(newcomers)), newcomers)
-        known = np.isfinite(history)
-        await self._learn(cohort, start, history, known.any(axis=1))
+        await self._learn(cohort, start, history)
         self._cohorts.append(cohort)
         for place, (series, query) in enumerate(zip(newcomers, queries, strict=True)):
             followed = self._series.get(series)
@@ -204,9 +203,9 @@ class Forecasts:
         log.info("forecasts of %d series begin, with %d minutes of history at most", len(newcomers), known.sum(axis=0).max())
         return True
 
-    async def _learn(self, cohort: _Cohort, start: float, history: NDArray[np.float32], anything: NDArray[np.bool_]) -> None:
+    async def _learn(self, cohort: _Cohort, start: float, history: NDArray[np.float32]) -> None:
         began = time.monotonic()
-        for row in np.flatnonzero(anything):
+        for row in np.flatnonzero(np.isfinite(history).any(axis=1)):
             cohort.engine.update(start + float(row) * STEP_SECONDS, history[row])
             if (worked := time.monotonic() - began) > SLICE_SECONDS:
                 await asyncio.sleep(worked)
