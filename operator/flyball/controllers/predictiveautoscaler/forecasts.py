@@ -200,7 +200,7 @@ class Forecasts:
         self._step(cohort, self._clock())
         if cohort.forecast is None and cohort.engine.time:
             cohort.forecast = cohort.engine.forecast()
-        log.info("forecasts of %d series begin, with %d minutes of history at most", len(newcomers), known.sum(axis=0).max())
+        log.info("forecasts of %d series begin, with %d minutes of history at most", len(newcomers), np.isfinite(history).sum(axis=0).max())
         return True
 
     async def _learn(self, cohort: _Cohort, start: float, history: NDArray[np.float32]) -> None:
