@@ -54,7 +54,8 @@ def estimate(observation: Observation, settings: PlanSettings, peaks: Mapping[st
                 governing = need.name
             reactive, lean = max(reactive or 0, wants), max(lean or 0, keeps)
             idle = idle and need.demand == 0
-        believed, doubt = _forecast(need, settings, peaks.get(need.name, 0.0))
+        largest = need.largest if math.isfinite(need.largest) else 0.0
+        believed, doubt = _forecast(need, settings, max(largest, peaks.get(need.name, 0.0)))
         if doubt:
             doubts.append(doubt)
         if believed is not None:

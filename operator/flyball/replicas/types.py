@@ -75,6 +75,8 @@ class Need:
     """Largest demand from now until a replica that is asked for now is ready, at the wanted quantile. None: there is no usable forecast."""
     why: str = ""
     """Why there is no forecast, a sentence."""
+    largest: float = 0.0
+    """Largest demand in the history that the forecast was learned from: a plan that has just started has not seen the peaks itself."""
 
 
 @dataclass(frozen=True, slots=True)

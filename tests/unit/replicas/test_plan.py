@@ -78,6 +78,14 @@ def test_a_forecast_far_above_anything_seen_is_not_believed() -> None:
     assert "more than 3 times the largest demand of late" in decisions[1].doubts[0]
 
 
+def test_after_a_restart_a_forecast_is_held_against_the_history_and_not_only_against_what_was_seen_since() -> None:
+    look = seen(100, 550)
+    needs = (replace(look.needs[0], largest=500.0),)
+    assert decide(PlanState(), look, WIDE)[1].proactive is None
+    assert decide(PlanState(), replace(look, needs=needs), WIDE)[1].proactive == 6
+    assert decide(PlanState(), replace(look, needs=(replace(needs[0], largest=math.nan),)), WIDE)[1].proactive is None
+
+
 def test_the_largest_demand_is_remembered_over_a_weekend() -> None:
     state, _ = decide(PlanState(), seen(900, current=9), WIDE)
     _, decision = decide(state, seen(100, 2000, current=9, time=2 * 86_400), WIDE)

@@ -59,6 +59,8 @@ class Ahead:
 
     forecast: Forecast
     place: int
+    largest: float = 0.0
+    """Largest demand that the series has seen of late."""
 
     @property
     def reason(self) -> Reason:
@@ -133,7 +135,7 @@ class Forecasts:
         followed = self._series.get(series)
         if followed is None or followed.cohort is None or followed.cohort.forecast is None:
             return None
-        return Ahead(followed.cohort.forecast, followed.place)
+        return Ahead(followed.cohort.forecast, followed.place, float(followed.cohort.engine.history.peak[followed.place]))
 
     async def run(self) -> None:
         """Take a step each minute and newcomers in; ends only when cancelled."""
@@ -191,7 +193,8 @@ class Forecasts:
             for moment, value in points.items():
                 history[round((moment - start) / STEP_SECONDS), place] = value
         cohort = _Cohort(Engine(len(newcomers)), newcomers)
-        await self._learn(cohort, start, history)
+        known = np.isfinite(history)
+        await self._learn(cohort, start, history, known)
         self._cohorts.append(cohort)
         for place, (series, query) in enumerate(zip(newcomers, queries, strict=True)):
             followed = self._series.get(series)
@@ -200,12 +203,12 @@ class Forecasts:
         self._step(cohort, self._clock())
         if cohort.forecast is None and cohort.engine.time:
             cohort.forecast = cohort.engine.forecast()
-        log.info("forecasts of %d series begin, with %d minutes of history at most", len(newcomers), np.isfinite(history).sum(axis=0).max())
+        log.info("forecasts of %d series begin, with %d minutes of history at most", len(newcomers), known.sum(axis=0).max())
         return True
 
-    async def _learn(self, cohort: _Cohort, start: float, history: NDArray[np.float32]) -> None:
+    async def _learn(self, cohort: _Cohort, start: float, history: NDArray[np.float32], known: NDArray[np.bool_]) -> None:
         began = time.monotonic()
-        for row in np.flatnonzero(np.isfinite(history).any(axis=1)):
+        for row in np.flatnonzero(known.any(axis=1)):
             cohort.engine.update(start + float(row) * STEP_SECONDS, history[row])
             if (worked := time.monotonic() - began) > SLICE_SECONDS:
                 await asyncio.sleep(worked)
