@@ -75,7 +75,7 @@ async def read_demand(
 
 async def read_utilisation(prometheus: Prometheus, outage: Outage, namespace: str, pods: Sequence[Pod], learned: Learned, now: float) -> None:
     """CPU used by ready pods over what their specs grant, into `learned`, once a minute; NaN where nobody knows."""
-    if now - learned.cpu_at < CPU_SECONDS:
+    if 0 <= now - learned.cpu_at < CPU_SECONDS:
         return
     ready = [pod for pod in pods if pod.ready_at is not None]
     grants = [pod.grant_milli for pod in ready]
