@@ -140,7 +140,7 @@ class PlanState:
     last_demand_at: float = math.nan
     """When demand was last above zero."""
     since: float = math.nan
-    """Time of the first look: nothing is taken away before it is known for a stabilisation what is needed."""
+    """Time since which nobody missed a look: nothing is taken away before it is known for a stabilisation what is needed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from flyball.signals.prometheus import Prometheus
 STEP_SECONDS = 60
 RATE_SECONDS = 60.0
 """Time that a demand is averaged over: four scrapes of 15 s, as rate() needs two and one may be lost."""
+BEHIND_SECONDS = RATE_SECONDS / 2
+"""A mean over a minute is that of half a minute ago, while load rises: the forecast is asked for so much further ahead."""
 HISTORY_REST = 3.0
 """After a chunk of history, this many times as long as it took is rested: history takes a quarter of one query thread of the server, at most."""
 CHUNK_POINTS = 360

@@ -162,3 +162,22 @@ def test_a_clock_that_goes_back_begins_a_new_window_and_takes_nothing_away() -> 
     assert decision.replicas == 6
     assert after.since == 5_000
     assert after.peaks["requests"] == 600
+
+
+@pytest.mark.parametrize("gap", [121.0, 7200.0, 86_400.0])
+def test_after_a_time_without_looks_nothing_goes_before_a_window_has_been_watched(gap: float) -> None:
+    state = PlanState()
+    for time in range(0, 900, 15):
+        state, _ = decide(state, seen(600, current=6, time=float(time)), WIDE)
+    state, decision = decide(state, seen(100, current=6, time=885.0 + gap), WIDE)
+    assert decision.replicas == 6
+    for later in range(15, 315, 15):
+        state, decision = decide(state, seen(100, current=6, time=885.0 + gap + later), WIDE)
+        assert decision.replicas == (6 if later < 300 else 2)
+
+
+def test_after_a_time_without_looks_idleness_is_counted_anew() -> None:
+    settings = replace(QUICK, minimum=0)
+    state, _ = decide(PlanState(), seen(50, current=1), settings)
+    state, decision = decide(state, seen(0, current=1, time=86_400.0), settings)
+    assert decision.replicas == 1

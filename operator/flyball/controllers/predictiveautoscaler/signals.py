@@ -75,7 +75,7 @@ async def read_demand(
 
 async def read_utilisation(prometheus: Prometheus, outage: Outage, namespace: str, pods: Sequence[Pod], learned: Learned, now: float) -> None:
     """CPU used by ready pods over what their specs grant, into `learned`, once a minute; NaN where nobody knows."""
-    if now - learned.cpu_at < CPU_SECONDS:
+    if 0 <= now - learned.cpu_at < CPU_SECONDS:
         return
     ready = [pod for pod in pods if pod.ready_at is not None]
     grants = [pod.grant_milli for pod in ready]
@@ -138,7 +138,7 @@ def need(seen: Seen, horizon_seconds: float, quantile: float, now: float) -> Nee
     elif not ahead.usable:
         why = f"there is no usable forecast ({ahead.reason.value})."
     else:
-        forecast = ahead.most(horizon_seconds + max(0.0, now - ahead.forecast.time), quantile)
+        forecast = ahead.most(horizon_seconds + demands.BEHIND_SECONDS + max(0.0, now - ahead.forecast.time), quantile)
     return Need(seen.demand.name, seen.value, seen.capacity, seen.age_seconds, forecast, why)
 
 
