@@ -1,7 +1,8 @@
 """Benchmark `cpu`: cores that the product saves against tuned peers, and whether it keeps the objective. `make bench SUITE=cpu`.
 
 QUICK=1: three cells, an hour, one seed, K8s-CPU-Fast and the paper without warm-up. HOLDOUT=1: the cells that no constant was chosen on, too; for
-the end. SEEDS=n: the first n seeds alone. APPLICATIONS=a,b and POLICIES=a,b: those alone. JOBS=n: processes (default: one a CPU). Results are kept in
+the end. SEEDS=n: the first n seeds alone. APPLICATIONS=a,b and POLICIES=a,b: those alone, and nothing varied.
+CLASSES=no-burst and OBJECTIVES=H: that class, that objective alone. JOBS=n: processes (default: one a CPU). Results are kept in
 build/bench/cache/cpu, so that an interrupted run goes on; FLYBALL_BENCH_SECONDS=n interrupts it by itself. build/bench/cpu.json holds the outcome;
 a run of all policies and tuning cells writes docs/benchmarks/ as well.
 """
@@ -12,7 +13,7 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from tests.benchmarks.cpu import report
@@ -57,7 +58,12 @@ def main() -> int:
     scope = QUICK if quick else FULL
     scope = replace(scope, seeds=scope.seeds[: int(os.environ.get("SEEDS") or len(scope.seeds))])
     scope = scope.only(policies) if policies else scope
-    whole = not (quick or wanted or policies)
+    cut = {name.lower(): _listed(name) for name in ("APPLICATIONS", "POLICIES", "CLASSES", "OBJECTIVES") if _listed(name)}
+    if "classes" in cut:
+        scope = replace(scope, classes=tuple(burst for burst in scope.classes if ("burst" if burst else "no-burst") in cut["classes"]))
+    if "objectives" in cut:
+        scope = replace(scope, minutes_objective="M" in cut["objectives"])
+    whole = not (quick or cut)
     chosen = [cell for cell in cells(holdout=False) if not quick or cell.name in QUICK_CELLS]
     chosen = [cell for cell in chosen if not wanted or cell.application in wanted]
     held = [cell for cell in cells(holdout=holdout) if not wanted or cell.application in wanted] if holdout else []
@@ -65,7 +71,7 @@ def main() -> int:
         with ProcessPoolExecutor(int(os.environ.get("JOBS") or os.cpu_count() or 1)) as pool:
             rows = compare(chosen, scope, pool)
             held_rows = compare(held, scope, pool) if held else []
-            varied = [cell for cell in variants() if not quick and (not wanted or cell.application in wanted)]
+            varied = [cell for cell in variants() if whole]
             for made in pool.map(of_variant, varied, [scope] * len(varied)):
                 rows += made
         figures = summary(rows, hours_over_kept() if whole else None)
@@ -78,7 +84,8 @@ def main() -> int:
         random = other.pop("random_apps_saving_ci90_low_percent")
         figures |= {f"{key}_holdout": value for key, value in other.items()} | {"random_apps_saving_ci90_low_percent": random}
     rows += held_rows
-    said = {"quick": quick, "holdout": holdout, **{key: value for key, value in asdict(scope).items() if key in ("seconds", "seeds")}}
+    said: dict[str, object] = {"quick": quick, "holdout": holdout, "seconds": scope.seconds, "seeds": len(scope.seeds)}
+    said |= {key: " ".join(its) for key, its in cut.items()}
     report.write_json(OUT, rows, figures, said)
     report.write_page(OUT.parent, rows, figures, said)
     if whole:

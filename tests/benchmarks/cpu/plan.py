@@ -39,6 +39,8 @@ class Scope:
     pairs: tuple[str, ...] = ()
     burst_pairs: tuple[str, ...] = ()
     minutes_objective: bool = False
+    classes: tuple[bool, ...] = (False, True)
+    """Without the burst allowance, and with it."""
 
     def only(self, kinds: Sequence[str]) -> Scope:
         """The same, of these policies alone."""
@@ -109,7 +111,7 @@ class Row:
 def of_cell(cell: Cell, scope: Scope) -> list[Row]:
     """Everything on a cell that needs no other cell."""
     rows: list[Row] = []
-    for burst in (False, True):
+    for burst in scope.classes:
         kinds = scope.tuned if not burst else tuple(kind for kind in scope.tuned if kind in THRESHOLDS)
         for kind in kinds:
             rows += tuned(cell, kind, scope, burst=burst, objective="H")
