@@ -58,6 +58,7 @@ def test_demand_that_is_only_forecast_brings_replicas_before_it_comes(scene: Sce
     [
         ("not a number", math.nan, Reason.OK),
         ("wild", 1e9, Reason.OK),
+        ("beyond any demand", 1e30, Reason.OK),
         ("nothing", 0.0, Reason.OK),
         ("constant and low", 30.0, Reason.OK),
         ("without skill", 900.0, Reason.NO_SKILL),
