@@ -149,6 +149,116 @@ def full_status() -> dict[str, Any]:
     }
 
 
+def minimal_pas(name: str = "web", namespace: str = "default") -> dict[str, Any]:
+    """A PredictiveAutoscaler with what is required and nothing else."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "PredictiveAutoscaler",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "scaleTargetRef": {"name": "web"},
+            "maxReplicas": 10,
+            "demands": [{"name": "requests", "counter": {"metric": "http_requests_total"}}],
+        },
+    }
+
+
+def full_pas(name: str = "web", namespace: str = "default") -> dict[str, Any]:
+    """A PredictiveAutoscaler that uses every field."""
+    pas = minimal_pas(name, namespace)
+    pas["spec"] = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web.front"},
+        "mode": "Enforce",
+        "suspend": False,
+        "via": "HPAFloor",
+        "minReplicas": 1,
+        "maxReplicas": 10,
+        "demands": [
+            {
+                "name": "requests",
+                "counter": {"metric": "http_requests_total", "matchers": {"service": "web"}},
+                "capacity": "120.5",
+            },
+            {"name": "mesh", "preset": {"name": "linkerd", "workload": "web"}},
+            {"name": "jobs", "promql": {"rate": "sum(rate(jobs_total[1m]))"}, "capacity": "0.5"},
+        ],
+        "utilizationPercent": 60,
+        "readyAfter": "1m30s",
+        "quantile": "97.5",
+        "behavior": {
+            "scaleUp": {
+                "stabilizationWindowSeconds": 30,
+                "selectPolicy": "Min",
+                "policies": [{"type": "Pods", "value": 2, "periodSeconds": 60}],
+            },
+            "scaleDown": {
+                "stabilizationWindowSeconds": 600,
+                "selectPolicy": "Disabled",
+                "policies": [{"type": "Percent", "value": 10, "periodSeconds": 60}],
+            },
+        },
+        "scaleToZeroAfter": "15m",
+        "schedules": [
+            {
+                "name": "office",
+                "days": ["Mon", "Fri"],
+                "start": "08:00",
+                "end": "18:30",
+                "timeZone": "America/Argentina/Buenos_Aires",
+                "minReplicas": 3,
+            }
+        ],
+        "cost": {"replicaHour": "0.12", "maxPerHour": "3"},
+    }
+    return pas
+
+
+def full_pas_status() -> dict[str, Any]:
+    """A status that uses every field."""
+    time = "2026-03-01T10:00:00Z"
+    return {
+        "observedGeneration": 1,
+        "mode": "Enforce",
+        "conditions": [
+            {
+                "type": "Ready",
+                "status": "True",
+                "reason": "Reconciled",
+                "message": "StatefulSet/web.front is looked after.",
+                "lastTransitionTime": time,
+                "observedGeneration": 1,
+            }
+        ],
+        "governing": "requests",
+        "replicas": {"current": 3, "ready": 2, "wanted": 4, "wish": 5, "reactive": 3, "proactive": 5, "floor": 3},
+        "readyAfterSeconds": 90,
+        "demands": [
+            {
+                "name": "requests",
+                "served": "310.5",
+                "capacity": "120.5",
+                "capacityLearned": False,
+                "forecastReason": "Ok",
+                "usefulFrom": time,
+                "forecasts": [{"seconds": 300, "demand": "400.1", "upper": "480", "skillPercent": 12}],
+            }
+        ],
+        "hpaFloor": 2,
+        "decisions": [
+            {
+                "time": time,
+                "reason": "Forecast",
+                "message": "The demand to come needs 5, that of now 3.",
+                "previous": 3,
+                "replicas": 4,
+                "demand": "310.5",
+                "forecast": "480",
+                "observed": "401 a second were served, 4 replicas were ready.",
+            }
+        ],
+    }
+
+
 def full_plan(name: str = "shop", namespace: str = "default") -> dict[str, Any]:
     """A ThrottlePlan that uses every field."""
     return {

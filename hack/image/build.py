@@ -21,7 +21,8 @@ DEFAULT_TAG = "localhost/flyball:dev"
 
 # Debian 12 is the release whose python3 is 3.11, the oldest that Flyball supports; the image then proves that as well.
 SUITE = "bookworm"
-PACKAGES = ("python3", "python3-venv", "ca-certificates")
+# libstdc++6 because numpy needs it; Debian's own images have it, as apt does as well.
+PACKAGES = ("python3", "python3-venv", "ca-certificates", "libstdc++6")
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 
 INPUTS = ("Dockerfile", ".dockerignore", "pyproject.toml", "constraints.txt", "README.md", "LICENSE", "operator")

@@ -12,6 +12,6 @@ def served(cluster: Cluster) -> Rest:
     """Apply crds/ and wait for the API server to serve them."""
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / "crds"))
     rest = Rest(cluster.kubeconfig)
-    paths = [f"{GROUP_PATH}/default/{plural}" for plural in ("latencyslos", "throttleplans")]
+    paths = [f"{GROUP_PATH}/default/{plural}" for plural in ("latencyslos", "predictiveautoscalers", "throttleplans")]
     assert poll(lambda: all(rest.call("GET", path).code == 200 for path in paths), 30), "the CRDs were applied and are not served"
     return rest

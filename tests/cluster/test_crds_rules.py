@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from flyball.api.crd import KINDS, crd
 from hack.cluster import Cluster
 from tests.api_objects import ABSENT, changed, full_slo, minimal_slo
+from tests.cluster.refused import Refused, sentences
 from tests.cluster.rest import Rest
 from tests.cluster.served import served
 
@@ -29,17 +28,6 @@ LABEL_NAME = "a matcher's key must be a Prometheus label name: letters, digits a
 KEY = "a label's key must be letters, digits, dashes, underscores and dots, with a DNS name and a slash before it at most"
 EMPTY = "selector must not be empty: it would select every pod of the namespace"
 VALUES = "operators In and NotIn need values, Exists and DoesNotExist take none"
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The minimal object with `path` set to `value` is refused at `where`, with the sentence."""
-
-    title: str
-    path: str
-    value: Any
-    where: str
-    sentence: str
 
 
 def expression(operator: str, *values: str, key: str = "tier") -> dict[str, Any]:
@@ -210,16 +198,6 @@ def test_the_parser_of_expressions_says_what_is_wrong_with_one(rest: Rest) -> No
 
 
 def test_no_rule_is_without_an_object_that_it_refuses() -> None:
-    sentences = {rule["message"] for kind in KINDS for rule in _rules(crd(kind))}
-    assert len(sentences) > 20
-    assert [sentence for sentence in sentences if not any(case.sentence in sentence for case in REFUSED)] == []
-
-
-def _rules(value: Any) -> Iterator[dict[str, str]]:
-    if isinstance(value, dict):
-        yield from value.get("x-kubernetes-validations", ())
-        for part in value.values():
-            yield from _rules(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _rules(part)
+    rules = sentences("latencyslos", "throttleplans")
+    assert len(rules) > 20
+    assert [sentence for sentence in rules if not any(case.sentence in sentence for case in REFUSED)] == []

@@ -14,13 +14,17 @@ import pytest
 
 from flyball.api.crd import KINDS, Kind, crd
 from hack.cluster import Cluster
-from tests.api_objects import changed, full_plan, full_slo, full_status
+from tests.api_objects import changed, full_pas, full_pas_status, full_plan, full_slo, full_status
 from tests.cluster.rest import Rest
 from tests.cluster.served import served
 
 pytestmark = pytest.mark.cluster
 
-OBJECTS = {"latencyslos": {**full_slo("typed"), "status": full_status()}, "throttleplans": full_plan("typed")}
+OBJECTS = {
+    "latencyslos": {**full_slo("typed"), "status": full_status()},
+    "predictiveautoscalers": {**full_pas("typed"), "status": full_pas_status()},
+    "throttleplans": full_plan("typed"),
+}
 OTHER_TYPE = {"string": 7, "integer": "many", "boolean": "yes", "object": "none", "array": "none"}
 
 
@@ -101,7 +105,7 @@ def _many(schema: dict[str, Any], value: list[Any], count: int) -> list[Any]:
     items = [deepcopy(value[0]) for _ in range(count)]
     for number, item in enumerate(items):
         for key in keys:
-            item[key] = f"n{number}"
+            item[key] = number if isinstance(item[key], int) else f"n{number}"
     return items
 
 
@@ -121,10 +125,13 @@ CASES = list(cases())
 @pytest.fixture(scope="module")
 def rest(api_cluster: Cluster) -> Iterator[Rest]:
     rest = served(api_cluster)
-    made = rest.create("latencyslos", full_slo("typed"))
-    assert made.code == 201, made.message
+    whole = {"latencyslos": full_slo("typed"), "predictiveautoscalers": full_pas("typed")}
+    for plural, body in whole.items():
+        made = rest.create(plural, body)
+        assert made.code == 201, made.message
     yield rest
-    rest.delete("latencyslos", "default", "typed")
+    for plural in whole:
+        rest.delete(plural, "default", "typed")
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -30,8 +30,8 @@ NAMESPACE = "flyball-chart"
 RELEASE = "chart"
 TAG = "localhost/flyball:dev"
 
-IMAGE_BYTES = 300e6
-"""Budget of the unpacked image; it was 267 MB when this was written, 154 of them the Debian base."""
+IMAGE_BYTES = 340e6
+"""Budget of the unpacked image; it was 324 MB when this was written, 157 of them the Debian base and 53 numpy with its BLAS."""
 
 LIMIT_CORES = 1.0
 """What manifests.yaml grants to the service."""

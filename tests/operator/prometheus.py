@@ -1,6 +1,6 @@
 """A stand-in for Prometheus whose answers a test sets: so many requests a second, of which a share is slow, and so much CPU a workload.
 
-It knows the four shapes of queries that the operator sends; anything else is answered with an error. What real expressions mean is tested with
+It knows the shapes of queries that the operator sends; anything else is answered with an error. What real expressions mean is tested with
 the real server (tests of signals, of the node tier, the demo).
 """
 
@@ -29,12 +29,21 @@ class Answers:
         self.cpu: dict[str, tuple[float, float, float]] = {}
         """Workload -> cores used, allocated, granted."""
         self.has_series = True
+        self.demand = 100.0
+        """Work a second, for PredictiveAutoscalers."""
+        self.demand_then: Callable[[float], float] | None = None
+        """Demand by time, for its history; None: there is none."""
+        self.cores: float | None = None
+        """CPU that the pods of a target use, by cAdvisor."""
         self.queries: list[str] = []
 
     def answer(self, endpoint: str, form: dict[str, str]) -> dict[str, Any]:
         query = form["query"]
         self.queries.append(query)
         times = [float(form["time"])] if endpoint == "query" else _grid(float(form["start"]), float(form["end"]), float(form["step"]))
+        if endpoint == "query_range" and query.startswith("sum(rate("):
+            points = [[at, str(self.demand_then(at))] for at in times] if self.demand_then else []
+            return _success("matrix", [{"metric": {}, "values": points}] if points else [])
         series = self._series(query)
         if series is None:
             return {"status": "error", "error": f"the stand-in does not know {query}"}
@@ -52,8 +61,12 @@ class Answers:
                 *cpu,
                 *(({"of": of, "workload": workload}, value) for workload in self.cpu for of, value in (("throttled", 0.1), ("periods", 10.0))),
             ]
+        if "container_cpu_usage_seconds_total" in query:
+            return [] if self.cores is None else [({}, self.cores)]
         if not self.has_series:
             return []
+        if '"of", "rate"' in query:
+            return [({"of": "rate"}, self.demand), ({"of": "newest"}, self._clock())]
         if query.startswith("group by (le)"):
             return [({"le": le}, 1.0) for le in ("0.1", "0.2", "+Inf")]
         if "max(timestamp(" in query:

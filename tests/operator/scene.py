@@ -25,7 +25,7 @@ STATUS = f"{paths.latencyslo(*KEY)}/status"
 TICK = 15.0
 
 
-class _Client(Prometheus):
+class Client(Prometheus):
     """The real client without the wire."""
 
     def __init__(self, answers: Answers) -> None:
@@ -46,7 +46,7 @@ class Scene:
         self.now = 1_800_000_000.0
         self.kube = FakeKube()
         self.answers = Answers(lambda: self.now)
-        self.prometheus = _Client(self.answers)
+        self.prometheus = Client(self.answers)
         self.metrics = Metrics()
         self.settings = Settings(prometheus_url="http://prometheus", max_mode=max_mode)
         self.restart()

@@ -9,6 +9,7 @@ import pytest
 
 from flyball.controllers.latencyslo.controller import Controller
 from flyball.controllers.latencyslo.plans import Plans
+from flyball.controllers.predictiveautoscaler.controller import Controller as Replicas
 from flyball.kube.client import Kube, NotFound
 from flyball.kube.pods import PodCache
 from flyball.runtime.metrics import Metrics
@@ -20,13 +21,14 @@ from tests.unit.faketime import clock, run
 Body = dict[str, Any]
 SHOP = ("default", "shop")
 SLOS, PLANS, PODS = "/apis/flyball.dev/v1alpha1/latencyslos", "/apis/flyball.dev/v1alpha1/throttleplans", "/api/v1/pods"
+SCALERS = "/apis/flyball.dev/v1alpha1/predictiveautoscalers"
 
 
 class Lists:
     """Answers lists of whole kinds, and objects by name."""
 
     def __init__(self) -> None:
-        self.bodies: dict[str, list[Body]] = {SLOS: [], PLANS: [], PODS: []}
+        self.bodies: dict[str, list[Body]] = {SLOS: [], SCALERS: [], PLANS: [], PODS: []}
         self.during: Any = lambda: None
 
     async def items(self, path: str, *, metadata_only: bool = False) -> list[Body]:
@@ -55,7 +57,10 @@ class Scene:
     def __init__(self) -> None:
         self.lists, self.caches = Lists(), Caches()
         self.queue: WorkQueue[tuple[str, str]] = WorkQueue(clock)
-        self.watches = Watches(cast(Kube, self.lists), cast(Controller, self.caches), self.queue, clock)
+        self.replicas, self.replicas_queue = Caches(), WorkQueue[tuple[str, str]](clock)
+        self.watches = Watches(
+            cast(Kube, self.lists), cast(Controller, self.caches), self.queue, cast(Replicas, self.replicas), self.replicas_queue, clock
+        )
         self.missed: list[tuple[str, int]] = []
         self.watches.misses = lambda kind, count: self.missed.append((kind, count))
 
@@ -81,6 +86,11 @@ def pod(version: int = 5, name: str = "cart-1", phase: str = "Running", **labels
     return {"metadata": metadata, "spec": {"containers": [{"name": "main"}]}, "status": {"phase": phase}}
 
 
+def ready(version: int) -> Body:
+    condition = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-21T06:00:00Z"}
+    return {**pod(version), "status": {"phase": "Running", "conditions": [condition]}}
+
+
 def test_lists_fill_the_caches() -> None:
     async def main() -> None:
         scene = Scene()
@@ -90,6 +100,20 @@ def test_lists_fill_the_caches() -> None:
         assert set(scene.caches.objects) == set(scene.caches.plans._specs) == {SHOP}
         assert len(list(scene.caches.pods.of("default"))) == 1
         assert scene.asked() == 0
+
+    run(main())
+
+
+def test_a_predictive_autoscaler_asks_for_a_look_in_its_own_lane() -> None:
+    async def main() -> None:
+        scene = Scene()
+        await scene.watches.fill()
+        scene.watches.take("predictiveautoscalers", "ADDED", objective())
+        assert set(scene.replicas.objects) == {SHOP}
+        assert SHOP in scene.replicas_queue._due
+        assert scene.asked() is None
+        scene.watches.take("predictiveautoscalers", "DELETED", objective(9))
+        assert not scene.replicas.objects
 
     run(main())
 
@@ -120,6 +144,7 @@ def test_a_missing_kind_is_told_with_the_cure() -> None:
         ("a pod whose status alone changed", "pods", "MODIFIED", pod(6), None),
         ("a pod with another label", "pods", "MODIFIED", pod(6, tier="web"), POD_DELAY_SECONDS),
         ("a pod that ended", "pods", "MODIFIED", pod(6, phase="Succeeded"), POD_DELAY_SECONDS),
+        ("a pod that became ready", "pods", "MODIFIED", ready(6), None),
         ("a new pod", "pods", "ADDED", pod(6, "cart-2"), POD_DELAY_SECONDS),
         ("a pod is gone", "pods", "DELETED", pod(6), POD_DELAY_SECONDS),
     ],

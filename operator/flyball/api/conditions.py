@@ -27,6 +27,10 @@ class ConditionType(enum.StrEnum):
     """Quotas follow the targets."""
     CONFLICTED = "Conflicted"
     """Someone else controls one of the workloads."""
+    FORECAST_USABLE = "ForecastUsable"
+    """The demand to come counts beside that of now."""
+    SCALING = "Scaling"
+    """Replicas follow the decisions."""
 
 
 class Reason(enum.StrEnum):
@@ -62,6 +66,19 @@ class Reason(enum.StrEnum):
     VERTICAL_POD_AUTOSCALER = "VerticalPodAutoscaler"
     HORIZONTAL_POD_AUTOSCALER = "HorizontalPodAutoscaler"
     FIELD_OWNED = "FieldOwned"
+    OTHER_PREDICTIVE_AUTOSCALER = "OtherPredictiveAutoscaler"
+    KEDA = "ScaledObject"
+
+    TARGET_NOT_FOUND = "TargetNotFound"
+    TARGET_FORBIDDEN = "TargetForbidden"
+    NO_HPA = "NoHorizontalPodAutoscaler"
+    NO_CAPACITY = "CapacityUnknown"
+
+    FORECAST_OK = "Ok"
+    COLD_START = "ColdStart"
+    NO_SKILL = "NoSkill"
+    SHIFTED = "Shifted"
+    IMPLAUSIBLE = "Implausible"
 
 
 class Status(enum.StrEnum):

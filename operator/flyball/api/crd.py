@@ -15,6 +15,8 @@ from pydantic import BaseModel
 from flyball.api.latencyslo import LatencySLO, LatencySLOSpec
 from flyball.api.latencyslo_status import LatencySLOStatus
 from flyball.api.meta import GROUP, VERSION
+from flyball.api.predictiveautoscaler import PredictiveAutoscaler, PredictiveAutoscalerSpec
+from flyball.api.predictiveautoscaler_status import PredictiveAutoscalerStatus
 from flyball.api.throttleplan import ThrottlePlan, ThrottlePlanSpec
 
 _KEPT = (
@@ -86,6 +88,26 @@ KINDS = (
             Column("Used m", ".status.cores.usedMilli", "integer", 1, "CPU used, in millicores."),
             Column("Allocated m", ".status.cores.allocatedMilli", "integer", 1, "Quota in force, in millicores."),
             Column("Granted m", ".status.cores.grantedMilli", "integer", 1, "Limits in the pods' specs, in millicores."),
+            _AGE,
+        ),
+    ),
+    Kind(
+        PredictiveAutoscaler,
+        PredictiveAutoscalerSpec,
+        PredictiveAutoscalerStatus,
+        "predictiveautoscalers",
+        "pas",
+        (
+            Column("Mode", ".status.mode", description="Mode in effect."),
+            Column("Ready", '.status.conditions[?(@.type=="Ready")].status', description="Understood, and its loop runs."),
+            Column("Target", ".spec.scaleTargetRef.name", description="What is scaled."),
+            Column("Replicas", ".status.replicas.current", "integer", description="Asked for in the target's spec."),
+            Column("Wanted", ".status.replicas.wanted", "integer", description="What Flyball asks for now, or would."),
+            Column("Forecast", '.status.conditions[?(@.type=="ForecastUsable")].reason', description="Whether forecasts are used, in one word."),
+            Column("Reactive", ".status.replicas.reactive", "integer", 1, "Replicas for the demand of now."),
+            Column("Proactive", ".status.replicas.proactive", "integer", 1, "Replicas for the demand to come."),
+            Column("Ready after s", ".status.readyAfterSeconds", "integer", 1, "Time until a replica serves."),
+            Column("Reason", '.status.conditions[?(@.type=="Scaling")].reason', priority=1, description="Why so many replicas."),
             _AGE,
         ),
     ),

@@ -12,6 +12,8 @@ import click
 from flyball.api.conditions import Condition, ConditionType, Reason, Status
 from flyball.api.latencyslo import LatencySLO
 from flyball.api.latencyslo_status import DecisionRecord
+from flyball.api.predictiveautoscaler import PredictiveAutoscaler
+from flyball.cli import autoscalers
 from flyball.cli.shared import find_object, kubeconfig_option, object_name, parse, with_cluster
 from flyball.cli.status import ago
 from flyball.cli.table import table
@@ -39,6 +41,16 @@ ADVICE = {
     Reason.MODE_RECOMMEND: "Set spec.mode to Enforce when you trust what you see.",
     Reason.MODE_OBSERVE: "Set spec.mode to Recommend to see what would be done.",
     Reason.QUOTA_OFF: "Set spec.actuators.quota to Auto to let quotas follow the targets.",
+    Reason.OTHER_PREDICTIVE_AUTOSCALER: "Let one PredictiveAutoscaler scale the target; several demands go into one object.",
+    Reason.KEDA: 'Let the ScaledObject scale on flyball_replicas{state="wanted"}, or remove it.',
+    Reason.TARGET_NOT_FOUND: "Correct spec.scaleTargetRef: kind and name of an object with a scale subresource in this namespace.",
+    Reason.TARGET_FORBIDDEN: "Give the operator's role the rule that the message names, as helm/flyball/rbac has it for Deployments.",
+    Reason.NO_HPA: "Make a HorizontalPodAutoscaler for the target, or set spec.via to Scale.",
+    Reason.NO_CAPACITY: "State capacity, or let pods have CPU requests and Prometheus scrape cAdvisor, and wait for load.",
+    Reason.COLD_START: "Wait until a day has been seen, or make Prometheus keep more history.",
+    Reason.NO_SKILL: "Nothing: this demand has no pattern that could be used; replicas follow the demand of now.",
+    Reason.SHIFTED: "Nothing: the level has just jumped; patterns are believed again in a quarter of an hour.",
+    Reason.IMPLAUSIBLE: "Nothing, unless it lasts: the message names the forecast and the largest demand of late.",
 }
 """What a person can do about a reason."""
 
@@ -46,7 +58,7 @@ _GOOD_WHEN_FALSE = (ConditionType.CONFLICTED,)
 
 
 @click.command("explain", short_help="Say why: the last decisions of one object.")
-@click.argument("name", metavar="lslo/NAME")
+@click.argument("name", metavar="lslo|pas/NAME")
 @click.option("-n", "--namespace", help="Namespace of the object; not needed while its name is unique in the cluster.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the output.")
 @kubeconfig_option
@@ -54,6 +66,12 @@ def command(name: str, namespace: str | None, output: str, kubeconfig: str | Non
     """Say why: conditions with what to do about them, budgets, targets, and the last decisions with their inputs, what was
     chosen, what else was considered, and what was expected and seen.
     """
+    kind, slash, rest = name.partition("/")
+    if slash and rest and kind.lower() in autoscalers.NAMES:
+        found = with_cluster(kubeconfig, lambda kube: autoscalers.find_autoscaler(kube, rest, namespace))
+        done = json.dumps(found.get("status", {}), indent=2) if output == "json" else "\n".join(replicas(autoscalers.parse(found), datetime.now(UTC)))
+        click.echo(done)
+        return
     wanted = object_name(name)
     raw = with_cluster(kubeconfig, lambda kube: find_object(kube, wanted, namespace))
     if output == "json":
@@ -78,6 +96,18 @@ def text(slo: LatencySLO, now: datetime) -> Iterator[str]:
     yield from _section("Objectives", _objectives(slo))
     yield from _section("Workloads", _workloads(slo))
     yield from _section("Decisions, newest first", (line for record in reversed(its.decisions) for line in _decision(record, now)))
+
+
+def replicas(pas: PredictiveAutoscaler, now: datetime) -> Iterator[str]:
+    """The explanation of a PredictiveAutoscaler, line by line."""
+    yield from autoscalers.summary(pas)
+    if not pas.status.conditions:
+        yield ""
+        yield "No operator has looked at this object yet. Is one running? See `kubectl get pods -n flyball-system`."
+        return
+    yield from _section("Conditions", (line for condition in pas.status.conditions for line in _condition(condition, now)))
+    yield from _section("Demands", autoscalers.demands(pas))
+    yield from _section("Decisions, newest first", (line for record in reversed(pas.status.decisions) for line in autoscalers.decision(record)))
 
 
 def _section(title: str, lines: Iterator[str]) -> Iterator[str]:

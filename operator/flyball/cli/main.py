@@ -18,6 +18,7 @@ COMMANDS = {
     "explain": "flyball.cli.explain",
     "release": "flyball.cli.release",
     "simulate": "flyball.cli.simulate",
+    "forecast": "flyball.cli.forecast",
 }
 
 

@@ -11,8 +11,10 @@ import click
 
 from flyball.api.conditions import ConditionType, Status
 from flyball.api.latencyslo import LatencySLO
+from flyball.cli import autoscalers
 from flyball.cli.shared import kubeconfig_option, list_objects, parse, with_cluster
 from flyball.cli.table import table
+from flyball.kube.client import Kube
 
 HEADER = (
     "NAMESPACE",
@@ -48,16 +50,23 @@ def command(kubeconfig: str | None, namespace: str | None, all_namespaces: bool,
     if watch and output == "json":
         raise click.UsageError("--watch prints tables; leave -o json away.")
     while True:
-        objects = with_cluster(kubeconfig, lambda kube: list_objects(kube, namespace))
+        objects, others = with_cluster(kubeconfig, lambda kube: _both(kube, namespace))
         if output == "json":
-            click.echo(json.dumps([{"metadata": _named(raw), "status": raw.get("status", {})} for raw in objects], indent=2))
+            click.echo(json.dumps([{"metadata": _named(raw), "status": raw.get("status", {})} for raw in (*objects, *others)], indent=2))
             return
         if watch:
             click.clear()
-        click.echo(render(objects, datetime.now(UTC)))
+        if objects or not others:
+            click.echo(render(objects, datetime.now(UTC)))
+        if others:
+            click.echo(("\n" if objects else "") + autoscalers.render(others))
         if not watch:
             return
         time.sleep(REPEAT_SECONDS)
+
+
+async def _both(kube: Kube, namespace: str | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    return await list_objects(kube, namespace), await autoscalers.list_autoscalers(kube, namespace)
 
 
 def render(objects: list[dict[str, Any]], now: datetime) -> str:

@@ -14,6 +14,14 @@ def latencyslo(namespace: str, name: str) -> str:
     return f"{latencyslos(namespace)}/{name}"
 
 
+def predictiveautoscalers(namespace: str | None = None) -> str:
+    return _ours("predictiveautoscalers", namespace)
+
+
+def predictiveautoscaler(namespace: str, name: str) -> str:
+    return f"{predictiveautoscalers(namespace)}/{name}"
+
+
 def throttleplans(namespace: str | None = None) -> str:
     return _ours("throttleplans", namespace)
 
@@ -36,6 +44,24 @@ def leases(namespace: str) -> str:
 
 def autoscalers() -> str:
     return "/apis/autoscaling/v2/horizontalpodautoscalers"
+
+
+def autoscaler(namespace: str, name: str) -> str:
+    return f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers/{name}"
+
+
+def scaled_objects() -> str:
+    """KEDA's."""
+    return "/apis/keda.sh/v1alpha1/scaledobjects"
+
+
+def group_version(api_version: str) -> str:
+    """Where the kinds of a group and version are listed."""
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def scale(api_version: str, plural: str, namespace: str, name: str) -> str:
+    return f"{group_version(api_version)}/namespaces/{namespace}/{plural}/{name}/scale"
 
 
 def vertical_autoscalers() -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from flyball.api import quantity
@@ -29,6 +30,23 @@ class Pod:
     labels: Mapping[str, str]
     owner: Owner
     containers: tuple[Container, ...]
+    revision: str = ""
+    """Which version of the template it was made from; two among one workload's pods: a rollout runs."""
+    created: float = 0.0
+    """Unix seconds."""
+    ready_at: float | None = None
+    """When it last became ready; None while it is not."""
+
+    @property
+    def grant_milli(self) -> int | None:
+        """CPU that the spec grants all containers: limits, else requests; None where one has neither."""
+        grants = [container.limit_milli or container.request_milli for container in self.containers]
+        known = [grant for grant in grants if grant]
+        return sum(known) if known and len(known) == len(grants) else None
+
+    def same_work(self, other: Pod | None) -> bool:
+        """Whether the two differ in nothing but readiness, which is no news for whoever cares for CPU."""
+        return other is not None and replace(self, ready_at=None) == replace(other, ready_at=None)
 
 
 def slim(body: Mapping[str, Any]) -> Pod | None:
@@ -44,7 +62,23 @@ def slim(body: Mapping[str, Any]) -> Pod | None:
         labels=dict(metadata.get("labels") or {}),
         owner=owner(metadata),
         containers=tuple(_container(container) for container in spec.get("containers") or ()),
+        revision=_revision(metadata.get("labels") or {}),
+        created=_seconds(metadata.get("creationTimestamp")) or 0.0,
+        ready_at=_ready_at(body.get("status") or {}),
     )
+
+
+def _revision(labels: Mapping[str, str]) -> str:
+    return labels.get("pod-template-hash") or labels.get("controller-revision-hash") or ""
+
+
+def _ready_at(status: Mapping[str, Any]) -> float | None:
+    ready = next((its for its in status.get("conditions") or () if its["type"] == "Ready" and its["status"] == "True"), None)
+    return _seconds(ready.get("lastTransitionTime")) if ready else None
+
+
+def _seconds(moment: str | None) -> float | None:
+    return datetime.fromisoformat(moment).timestamp() if moment else None
 
 
 def owner(metadata: Mapping[str, Any]) -> Owner:

@@ -8,17 +8,19 @@ import time
 
 import aiohttp
 
-from flyball.controllers.latencyslo.controller import Controller, Key
+from flyball.controllers.latencyslo.controller import Controller
+from flyball.controllers.predictiveautoscaler.controller import Controller as Replicas
+from flyball.controllers.predictiveautoscaler.forecasts import Forecasts
 from flyball.kube import lease
 from flyball.kube.client import Kube, KubeError
 from flyball.kube.events import Recorder
 from flyball.runtime.health import Health
+from flyball.runtime.lane import Lane
 from flyball.runtime.metrics import Metrics
-from flyball.runtime.passes import Passes
-from flyball.runtime.queue import WorkQueue
 from flyball.runtime.settings import Settings
 from flyball.runtime.watches import CHECK_SECONDS, GRACE_SECONDS, Watches
 from flyball.signals import Prometheus
+from flyball.signals.demand import DemandQuery, history
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ WHOLE_TICKS, READY_TICKS, ALIVE_TICKS = 2.0, 4.0, 40.0
 (10 minutes): a restart does not bring an API server back."""
 
 FILL_RETRY_SECONDS = 2.0
+DAY_SECONDS = 86_400.0
 FAREWELL_SECONDS = 3.0
 """What the last status writes may take before the Lease is handed over."""
 
@@ -40,10 +43,13 @@ class App:
         self.metrics = Metrics()
         prometheus = Prometheus(settings.prometheus_url, session, timeout_seconds=settings.prometheus_timeout_seconds)
         prometheus.on_query = lambda seconds, outcome: self.metrics.queries.labels(outcome).observe(seconds)
-        self.controller = Controller(kube, prometheus, Recorder(kube, settings.identity), self.metrics, settings)
-        self.queue: WorkQueue[Key] = WorkQueue()
-        self.passes = Passes()
-        self.watches = Watches(kube, self.controller, self.queue)
+        recorder = Recorder(kube, settings.identity)
+        self.controller = Controller(kube, prometheus, recorder, self.metrics, settings)
+        self.forecasts = self._forecasts(prometheus)
+        self.replicas = Replicas(kube, prometheus, recorder, self.metrics, settings, self.controller.pods, self.forecasts)
+        self.quotas_lane = Lane(self.controller, self.metrics, settings.tick_seconds)
+        self.replicas_lane = Lane(self.replicas, self.metrics, settings.tick_seconds)
+        self.watches = Watches(kube, self.controller, self.quotas_lane.queue, self.replicas, self.replicas_lane.queue)
         self.watches.misses = lambda kind, count: self.metrics.misses.labels(kind).inc(count)
         self.health = Health()
         self.health.ready = lambda: None  # a standby is ready: it answers and waits
@@ -58,8 +64,10 @@ class App:
         tasks = [filled]
         if not stop.is_set():
             filled.result()
-            tasks += [asyncio.create_task(self._work()) for _ in range(self._settings.workers)]
-            tasks += [asyncio.create_task(its) for its in (self.watches.watch(stop), self._keep_fresh(), self._check())]
+            lanes = (self.quotas_lane, self.replicas_lane)
+            tasks += [asyncio.create_task(lane.work()) for lane in lanes for _ in range(self._settings.workers)]
+            background = (self.watches.watch(stop), self._keep_fresh(), self._check(), self.forecasts.run())
+            tasks += [asyncio.create_task(its) for its in background]
             await asyncio.wait([stopped, *tasks[1:]], return_when=asyncio.FIRST_COMPLETED)
         # Whatever ended it: nothing more is written from here on but farewells.
         failed = [task for task in tasks if task.done() and not task.cancelled() and task.exception()]
@@ -76,8 +84,17 @@ class App:
         try:
             async with asyncio.timeout(FAREWELL_SECONDS):
                 await self.controller.checkpoint_all()
+                await self.replicas.checkpoint_all()
         except (TimeoutError, KubeError) as error:
             log.warning("the last states were not all written: %s", error or "no time was left")
+
+    def _forecasts(self, prometheus: Prometheus) -> Forecasts:
+        async def read(query: DemandQuery, start: float, end: float) -> dict[float, float]:
+            return await history(prometheus, query, start, end)
+
+        forecasts = Forecasts(read, self._settings.history_days * DAY_SECONDS)
+        forecasts.on_tick = self.metrics.forecast_ticks.observe
+        return forecasts
 
     async def _fill(self) -> None:
         while True:
@@ -89,37 +106,12 @@ class App:
             else:
                 return
 
-    async def _work(self) -> None:
-        while True:
-            key = await self.queue.take()
-            self.metrics.queue.set(len(self.queue))
-            started = time.monotonic()
-            self.passes.begin(key)
-            whole = failed = False
-            try:
-                await self.controller.look(key)
-                whole = True
-            except KubeError as error:
-                log.warning("%s/%s: %s", *key, error)
-                # What the API server says about this one object is that object's matter; all others are held as they are.
-                whole, failed = error.about_object, True
-                self.metrics.failures.labels(type(error).__name__).inc()
-            except Exception as error:  # a worker's edge: one object's trouble must neither end the worker nor make all plans stale
-                log.exception("%s/%s: the look failed", *key)
-                whole = failed = True
-                self.metrics.failures.labels(type(error).__name__).inc()
-            finally:
-                self.passes.end(key, whole=whole)
-                self.metrics.ticks.observe(time.monotonic() - started)
-            gone = key not in self.controller.objects
-            self.queue.done(key, again_in=None if gone or failed else self._settings.tick_seconds, failed=failed)
-
     async def _keep_fresh(self) -> None:
         """Renew the plans' Lease, as long as every object was looked at to the end not long ago."""
         since: float | None = None
         told = False
         while True:
-            late = self.watches.silent() or self.passes.late(self.controller.objects, WHOLE_TICKS * self._settings.tick_seconds)
+            late = self.watches.silent() or self.quotas_lane.late(WHOLE_TICKS)
             if late is None:
                 since, told = None, False
                 try:
@@ -150,9 +142,10 @@ class App:
     def _not_ready(self) -> str | None:
         if not self.watches.synced:
             return "the caches are not filled yet"
-        return self.watches.silent() or self.passes.overdue(self.controller.objects, READY_TICKS * self._settings.tick_seconds)
+        return self.watches.silent() or self.quotas_lane.overdue(READY_TICKS) or self.replicas_lane.overdue(READY_TICKS)
 
     def _stuck(self) -> str | None:
-        if problem := self.passes.hanging() or self.watches.silent():
+        lanes = (self.quotas_lane, self.replicas_lane)
+        if problem := next(filter(None, (lane.passes.hanging() for lane in lanes)), None) or self.watches.silent():
             return problem
-        return self.passes.overdue(self.controller.objects, ALIVE_TICKS * self._settings.tick_seconds)
+        return next(filter(None, (lane.overdue(ALIVE_TICKS) for lane in lanes)), None)

@@ -33,6 +33,18 @@ class Metrics:
         self.writes = Counter("flyball_api_writes", "Writes to the Kubernetes API", ("what",), registry=self.registry)
         self.queue = Gauge("flyball_queue_keys", "Objects that wait for their look", registry=self.registry)
         self.misses = Counter("flyball_watch_misses", "Changes that a watch had missed and a check found", ("kind",), registry=self.registry)
+        autoscaler = ("pas_namespace", "pas")
+        self.replicas = gauge(
+            "replicas", "Replicas of a PredictiveAutoscaler's target: current, ready, reactive, proactive, wish, wanted", (*autoscaler, "state")
+        )
+        self.ready_after = gauge("ready_after_seconds", "Time until a replica serves, stated or learned", autoscaler)
+        self.demand = gauge("demand", "Demand served per second", (*autoscaler, "demand"))
+        self.capacity = gauge("replica_capacity", "Demand per second that one replica carries", (*autoscaler, "demand"))
+        self.forecast = gauge("forecast_demand", "Demand per second to come", (*autoscaler, "demand", "horizon_seconds", "quantile"))
+        self.skill = gauge(
+            "forecast_skill_ratio", "1 - error over that of the better of last value and yesterday's", (*autoscaler, "demand", "horizon_seconds")
+        )
+        self.forecast_ticks = Histogram("flyball_forecast_tick_seconds", "Time of one step of all forecasts", registry=self.registry)
         self.leading = Gauge("flyball_leading", "1 while this operator leads", registry=self.registry)
 
     def keep(self, namespace: str, name: str, *, objectives: Collection[str], groups: Collection[str]) -> None:
@@ -48,6 +60,13 @@ class Metrics:
         for metric in self._labelled():
             for labels in _labels_of(metric, namespace, name):
                 metric.remove(*labels)
+
+    def forget_autoscaler(self, namespace: str, name: str) -> None:
+        """Forget the series of a PredictiveAutoscaler that is gone, or whose demands have changed."""
+        for metric in (self.replicas, self.ready_after, self.demand, self.capacity, self.forecast, self.skill):
+            for sample in next(iter(metric.collect())).samples:
+                if (sample.labels["pas_namespace"], sample.labels["pas"]) == (namespace, name):
+                    metric.remove(*sample.labels.values())
 
     def _labelled(self) -> Iterable[Gauge | Counter]:
         return (

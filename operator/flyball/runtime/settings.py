@@ -38,6 +38,7 @@ class Settings:
     allow_promql: bool = field(default=False, metadata=_help("Take free PromQL from objects; it reads with the operator's rights"))
     namespace: str = field(default="flyball-system", metadata=_help("The operator's own namespace, where its Leases lie"))
     identity: str = field(default_factory=_identity, metadata=_help("Name in the Leases; must differ between replicas"))
+    history_days: float = field(default=7.0, metadata=_help("History that forecasts learn from at the start: a week shows each of its days once"))
     tick_seconds: float = field(default=15.0, metadata=_help("Time between two looks at an object; Prometheus' usual scrape interval"))
     renew_seconds: float = field(default=30.0, metadata=_help("Time between two renewals of the plans' Lease, a tenth of the agents' patience"))
     workers: int = field(default=4, metadata=_help("Objects looked at side by side"))
@@ -50,7 +51,7 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.prometheus_url.startswith(("http://", "https://")):
             raise SettingsError(f"prometheus-url must be an http or https address, it is {self.prometheus_url!r}")
-        for name in ("prometheus_timeout_seconds", "lookback_seconds", "tick_seconds", "renew_seconds", "workers"):
+        for name in ("prometheus_timeout_seconds", "lookback_seconds", "tick_seconds", "renew_seconds", "workers", "history_days"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"{name.replace('_', '-')} must be greater than 0, it is {getattr(self, name)}")
         if self.log_format not in ("text", "json"):

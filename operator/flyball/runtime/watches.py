@@ -18,6 +18,7 @@ import kopf
 
 from flyball.api.meta import GROUP, VERSION
 from flyball.controllers.latencyslo.controller import Controller, Key
+from flyball.controllers.predictiveautoscaler.controller import Controller as Replicas
 from flyball.kube import paths
 from flyball.kube.client import Kube, NotFound
 from flyball.runtime.mirror import Mirror
@@ -36,7 +37,12 @@ GRACE_SECONDS = 10.0
 
 STOP_SECONDS = 5.0
 
-KINDS = {"latencyslos": (GROUP, VERSION), "throttleplans": (GROUP, VERSION), "pods": ("", "v1")}
+KINDS = {
+    "latencyslos": (GROUP, VERSION),
+    "predictiveautoscalers": (GROUP, VERSION),
+    "throttleplans": (GROUP, VERSION),
+    "pods": ("", "v1"),
+}
 
 
 class WatchesEnded(Exception):
@@ -44,13 +50,28 @@ class WatchesEnded(Exception):
 
 
 class Watches:
-    """Feeds the controller's caches and asks for looks."""
+    """Feeds the controllers' caches and asks for looks."""
 
-    def __init__(self, kube: Kube, controller: Controller, queue: WorkQueue[Key], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        controller: Controller,
+        queue: WorkQueue[Key],
+        replicas: Replicas,
+        replicas_queue: WorkQueue[Key],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._kube = kube
         self._controller = controller
         self._queue = queue
-        self._take = {"latencyslos": self._latencyslo, "throttleplans": self._throttleplan, "pods": self._pod}
+        self._replicas = replicas
+        self._replicas_queue = replicas_queue
+        self._take = {
+            "latencyslos": self._latencyslo,
+            "predictiveautoscalers": self._autoscaler,
+            "throttleplans": self._throttleplan,
+            "pods": self._pod,
+        }
         self.mirrors = {kind: Mirror(clock) for kind in KINDS}
         self.synced = False
         """Whether the caches were filled once."""
@@ -131,16 +152,10 @@ class Watches:
             self.take(kind, "DELETED", {"metadata": {"namespace": key[0], "name": key[1], "resourceVersion": "0"}})
 
     def _latencyslo(self, change: str | None, body: Any) -> None:
-        key = _key(body)
-        before = self._controller.objects.get(key)
-        if change == "DELETED":
-            self._controller.objects.pop(key, None)
-        else:
-            self._controller.objects[key] = body
-            # Our own status writes come back as events; only a new generation, or a deletion, is news.
-            if before and _spec_version(before) == _spec_version(body):
-                return
-        self._queue.add(key)
+        _keep(self._controller.objects, self._queue, change, body)
+
+    def _autoscaler(self, change: str | None, body: Any) -> None:
+        _keep(self._replicas.objects, self._replicas_queue, change, body)
 
     def _throttleplan(self, change: str | None, body: Any) -> None:
         key = _key(body)
@@ -150,7 +165,7 @@ class Watches:
 
     def _pod(self, change: str | None, body: Any) -> None:
         before, now = self._controller.pods.update(body, deleted=change == "DELETED")
-        if before == now:
+        if before == now or (before and before.same_work(now)):
             return
         for key in self._controller.objects:
             if key[0] == body["metadata"]["namespace"]:
@@ -193,7 +208,27 @@ def configure(settings: kopf.OperatorSettings) -> None:
 
 
 def _path(kind: str, namespace: str | None = None) -> str:
-    return {"latencyslos": paths.latencyslos, "throttleplans": paths.throttleplans, "pods": paths.pods}[kind](namespace)
+    listed = {
+        "latencyslos": paths.latencyslos,
+        "predictiveautoscalers": paths.predictiveautoscalers,
+        "throttleplans": paths.throttleplans,
+        "pods": paths.pods,
+    }
+    return listed[kind](namespace)
+
+
+def _keep(objects: dict[Key, Any], queue: WorkQueue[Key], change: str | None, body: Any) -> None:
+    """Take in an object of ours, and ask for a look if that is news."""
+    key = _key(body)
+    before = objects.get(key)
+    if change == "DELETED":
+        objects.pop(key, None)
+    else:
+        objects[key] = body
+        # Our own status writes come back as events; only a new generation, or a deletion, is news.
+        if before and _spec_version(before) == _spec_version(body):
+            return
+    queue.add(key)
 
 
 def _key(body: Any) -> Key:

@@ -73,7 +73,7 @@ def preset(namespace: str, name: str, workload: str) -> Histogram:
 
 def bounds(histogram: Histogram) -> str:
     """Query that lists the bucket bounds."""
-    return f"group by (le) ({histogram.metric}_bucket{{{_selector(histogram)}}})"
+    return f"group by (le) ({histogram.metric}_bucket{{{selector(histogram.exact)}}})"
 
 
 def resolve(histogram: Histogram, threshold_seconds: float, les: Iterable[str]) -> Query:
@@ -89,7 +89,7 @@ def resolve(histogram: Histogram, threshold_seconds: float, les: Iterable[str]) 
     usable = [bound for bound in spelled if math.isfinite(bound) and (bound <= wanted or math.isclose(bound, wanted, rel_tol=1e-9))]
     name = f"{histogram.metric}_bucket"
     if not spelled:
-        raise SignalError(NoValue.NO_SERIES, f"There is no series {name}{{{_selector(histogram)}}}.")
+        raise SignalError(NoValue.NO_SERIES, f"There is no series {name}{{{selector(histogram.exact)}}}.")
     if not usable:
         smallest = min(spelled)
         raise SignalError(
@@ -100,8 +100,8 @@ def resolve(histogram: Histogram, threshold_seconds: float, les: Iterable[str]) 
     exact = math.isclose(bound, wanted, rel_tol=1e-9)
     hint = None if exact else f"{wanted:g} is no bucket of {name}; {bound:g} counts instead. Add the bucket {wanted:g} to the histogram."
     le = "|".join(_regex_literal(text) for text in sorted(spelled[bound]))
-    fast = ",".join([_selector(histogram), f'le=~"{le}"', *(f'{label}!~"{_quote(value)}"' for label, value in sorted(histogram.bad.items()))])
-    count = f"{histogram.metric}_count{{{_selector(histogram)}}}"
+    fast = ",".join([selector(histogram.exact), f'le=~"{le}"', *(f'{label}!~"{_quote(value)}"' for label, value in sorted(histogram.bad.items()))])
+    count = f"{histogram.metric}_count{{{selector(histogram.exact)}}}"
     return Query(
         good=f"sum(increase({name}{{{fast}}}[{{window}}s]))",
         total=f"sum(increase({count}[{{window}}s]))",
@@ -147,8 +147,9 @@ def _told_apart(expressions: Mapping[str, str]) -> str:
     return " or ".join(f'label_replace({expression}, "of", "{name}", "", "")' for name, expression in expressions.items())
 
 
-def _selector(histogram: Histogram) -> str:
-    return ",".join(f'{label}="{_quote(value)}"' for label, value in sorted(histogram.exact.items()))
+def selector(exact: Mapping[str, str]) -> str:
+    """Labels and their exact values, as PromQL writes them in braces."""
+    return ",".join(f'{label}="{_quote(value)}"' for label, value in sorted(exact.items()))
 
 
 def _quote(value: str) -> str:

@@ -16,9 +16,10 @@ from flyball.api.cel import rules
 from flyball.api.crd import KINDS, Kind, crd, structural
 from flyball.api.latencyslo import LatencySLO
 from flyball.api.meta import Model
+from flyball.api.predictiveautoscaler import PredictiveAutoscaler
 from flyball.api.throttleplan import ThrottlePlan
 from hack import generate
-from tests.api_objects import full_plan, full_slo
+from tests.api_objects import full_pas, full_plan, full_slo
 
 
 class Colour(StrEnum):
@@ -119,7 +120,7 @@ def test_nothing_is_left_that_the_api_server_refuses(kind: Kind) -> None:
 
 def test_defaults_do_not_depend_on_how_much_was_written() -> None:
     """Parsing what was stored changes nothing: the defaults are complete at every depth."""
-    for model, obj in ((LatencySLO, full_slo()), (ThrottlePlan, full_plan())):
+    for model, obj in ((LatencySLO, full_slo()), (PredictiveAutoscaler, full_pas()), (ThrottlePlan, full_plan())):
         assert model.parse(obj).to_api()["spec"] == obj["spec"]
 
 

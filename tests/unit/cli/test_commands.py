@@ -225,5 +225,6 @@ def test_there_is_advice_for_every_reason_that_is_not_good_news() -> None:
         Reason.MODE_ENFORCE,
         Reason.MODE_CANARY,
         Reason.NO_REQUESTS,
+        Reason.FORECAST_OK,
     }
     assert set(Reason) - good == set(explain.ADVICE)

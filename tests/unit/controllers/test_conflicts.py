@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from flyball.api.conditions import Reason
-from flyball.controllers.latencyslo.conflicts import REFRESH_SECONDS, Autoscaler, Autoscalers, Verdict, horizontal, judge, vertical
+from flyball.controllers.latencyslo.conflicts import Verdict, judge
+from flyball.controllers.shared.autoscalers import REFRESH_SECONDS, Autoscaler, Autoscalers, horizontal, vertical
 from flyball.kube import paths
 from flyball.kube.client import Kube, KubeError
 from tests.operator.fake_kube import FakeKube

@@ -1,4 +1,4 @@
-"""Who else steers a workload. Pure decisions here; `Autoscalers` fetches what they are decided on.
+"""Who else steers a workload. Pure; `shared.autoscalers` fetches what is decided on.
 
 Two masters on one valve are worse than none. Where an updating VerticalPodAutoscaler has a workload, it is measured and left alone; where an older
 LatencySLO has it, it is left out, because agents keep their hands off a container that two plans name. A HorizontalPodAutoscaler on CPU
@@ -10,20 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from flyball.api.conditions import Reason
 from flyball.api.latencyslo import LatencySLO
-from flyball.api.meta import Owner
 from flyball.api.workload import Control
 from flyball.controllers.latencyslo.resolve import Resolved, names
-from flyball.kube import paths
-from flyball.kube.client import Kube, NotFound
+from flyball.controllers.shared.autoscalers import Autoscaler
 
 HPA_HEADROOM = 1.2
 """Quota over the usage at which an HPA scales out: with less, usage could never reach its target and it would never scale."""
-
-REFRESH_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +34,6 @@ class Verdict:
     def taken(self) -> bool:
         """Whether another LatencySLO plans the workload, so that this one must not."""
         return self.conflict is not None and self.conflict[0] is Reason.OTHER_LATENCY_SLO
-
-
-@dataclass(frozen=True, slots=True)
-class Autoscaler:
-    """A HorizontalPodAutoscaler's or VerticalPodAutoscaler's claim."""
-
-    namespace: str
-    name: str
-    target: Owner
-    cpu_percent: int | None = None
-    """HPA: wanted CPU utilisation in percent of requests."""
-    container: str | None = None
-    """HPA: the container whose utilisation counts; None: the pod's."""
-    updates: bool = False
-    """VPA: whether it changes pods."""
 
 
 def judge(slo: LatencySLO, workload: Resolved, others: Iterable[LatencySLO], autoscalers: Iterable[Autoscaler]) -> Verdict:
@@ -96,49 +76,3 @@ def _older(other: LatencySLO, slo: LatencySLO) -> bool:
 
     same = other.metadata.name == slo.metadata.name
     return not same and not other.spec.suspend and rank(other) < rank(slo)
-
-
-class Autoscalers:
-    """The cluster's HPAs and VPAs, listed at most once a minute."""
-
-    def __init__(self, kube: Kube) -> None:
-        self._kube = kube
-        self._known: list[Autoscaler] = []
-        self._listed_at = -math.inf
-
-    async def known(self, now: float) -> list[Autoscaler]:
-        """All claims (`now`: monotonic seconds). Raises KubeError."""
-        if now - self._listed_at >= REFRESH_SECONDS:
-            self._known = [
-                *map(horizontal, await self._kube.items(paths.autoscalers())),
-                *(vertical(body) for body in await self._vertical() if body["spec"].get("targetRef")),
-            ]
-            self._listed_at = now
-        return self._known
-
-    async def _vertical(self) -> list[dict[str, Any]]:
-        try:
-            return await self._kube.items(paths.vertical_autoscalers())
-        except NotFound:
-            return []  # the kind is not installed
-
-
-def horizontal(body: Mapping[str, Any]) -> Autoscaler:
-    """A HorizontalPodAutoscaler's claim."""
-    percent = container = None
-    for metric in body["spec"].get("metrics") or ():
-        source = metric.get("resource") or metric.get("containerResource") or {}
-        if source.get("name") == "cpu" and (wanted := (source.get("target") or {}).get("averageUtilization")):
-            percent, container = wanted, source.get("container")
-    return Autoscaler(*_identity(body, "scaleTargetRef"), cpu_percent=percent, container=container)
-
-
-def vertical(body: Mapping[str, Any]) -> Autoscaler:
-    """A VerticalPodAutoscaler's claim; without a mode it updates."""
-    mode = ((body["spec"].get("updatePolicy") or {}).get("updateMode")) or "Recreate"
-    return Autoscaler(*_identity(body, "targetRef"), updates=mode not in ("Off", "Initial"))
-
-
-def _identity(body: Mapping[str, Any], reference: str) -> tuple[str, str, Owner]:
-    metadata, target = body["metadata"], body["spec"][reference]
-    return metadata["namespace"], metadata["name"], Owner(kind=target["kind"], name=target["name"])

@@ -19,10 +19,14 @@ from flyball.api.throttleplan import ThrottlePlanSpec
 from flyball.controllers.latencyslo import conflicts, plan, status
 from flyball.controllers.latencyslo.decisions import Effect, Record
 from flyball.controllers.latencyslo.plans import Plans
-from flyball.controllers.latencyslo.reporter import Reporter, Told
 from flyball.controllers.latencyslo.resolve import resolve
-from flyball.controllers.latencyslo.signals import Outage, Seen, SignalReaders
+from flyball.controllers.latencyslo.signals import Seen, SignalReaders
+from flyball.controllers.shared.autoscalers import Autoscalers
+from flyball.controllers.shared.conditions import timestamp
+from flyball.controllers.shared.outage import Outage
+from flyball.controllers.shared.reporter import Reporter, Told
 from flyball.cpu import tower
+from flyball.kube import paths
 from flyball.kube.client import Kube, KubeError
 from flyball.kube.events import Recorder
 from flyball.kube.pods import PodCache
@@ -65,11 +69,11 @@ class Controller:
         self.plans = Plans(kube, metrics)
         self.pods = PodCache()
         self._prometheus = prometheus
-        self._reporter = Reporter(kube, recorder, metrics, clock)
+        self._reporter = Reporter("LatencySLO", paths.latencyslo, kube, recorder, metrics, clock)
         self._metrics = metrics
         self._settings = settings
         self._clock = clock
-        self._autoscalers = conflicts.Autoscalers(kube)
+        self._autoscalers = Autoscalers(kube)
         self._outage = Outage()
         self._parsed: dict[Key, tuple[tuple[Any, Any], LatencySLO | None]] = {}
         self._memory: dict[Key, Memory] = {}
@@ -110,7 +114,7 @@ class Controller:
     def _take_stance(self, memory: Memory, stance: str) -> None:
         if memory.stance not in ("", stance):
             sentence = f"{memory.stance} -> {stance}. Whenever agents begin to act, targets begin at 0."
-            memory.record = memory.record.note("ModeChanged", sentence, status.timestamp(self._clock()))
+            memory.record = memory.record.note("ModeChanged", sentence, timestamp(self._clock()))
         memory.stance = stance
 
     async def checkpoint_all(self) -> None:
@@ -153,7 +157,7 @@ class Controller:
         effect = Effect(decision.burn_rate, cores.allocated_milli / 1000 if cores else math.nan)
         budget = next((reading.budget for reading in seen.readings if reading.objective.name == decision.governing), None)
         record = memory.record.observe(seen.time, effect)
-        memory.record, news = record.add(decision, seen.time, status.timestamp(seen.time), budget, effect)
+        memory.record, news = record.add(decision, seen.time, timestamp(seen.time), budget, effect)
         if news and decision.reason.value != record.last_reason:  # steps of one rise are told once
             log.info("%s/%s: %s: %s", *key, decision.reason.value, decision.message)
 

@@ -7,30 +7,10 @@ from dataclasses import dataclass
 
 from flyball.api.latencyslo import LatencySLO
 from flyball.api.objective import Objective
+from flyball.controllers.shared.outage import Outage
 from flyball.cpu.tower import Observation, Reading, WorkloadView
 from flyball.signals import NoValue, ObjectiveReader, Prometheus, SignalError, WorkloadUsage, indicators, read_workloads
 from flyball.slo import Objective as SLObjective
-
-OUTAGE_SECONDS = 10.0
-"""After Prometheus did not answer, nobody asks it for this long: looks that wait out their timeouts one by one would take longer than a tick."""
-
-
-class Outage:
-    """What all objects know of Prometheus being away."""
-
-    def __init__(self) -> None:
-        self._message = ""
-        self._until = 0.0
-
-    def note(self, error: SignalError, now: float) -> None:
-        """A query failed."""
-        if error.reason is NoValue.UNREACHABLE and now >= self._until:
-            self._message, self._until = str(error), now + OUTAGE_SECONDS
-
-    def raise_if_on(self, now: float) -> None:
-        """Raise SignalError as the query that found it did, for as long as that is to be believed."""
-        if now < self._until:
-            raise SignalError(NoValue.UNREACHABLE, self._message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from flyball.api import duration
 from flyball.api.conditions import Condition, ConditionType, Reason, Status, merge
@@ -16,6 +15,7 @@ from flyball.controllers.latencyslo.conflicts import Verdict
 from flyball.controllers.latencyslo.decisions import Record
 from flyball.controllers.latencyslo.resolve import Resolved
 from flyball.controllers.latencyslo.signals import Seen
+from flyball.controllers.shared.conditions import make_condition, timestamp
 from flyball.cpu.tower import Decision, Reading
 from flyball.signals import Query, WorkloadUsage
 from flyball.slo import governing
@@ -63,7 +63,7 @@ def resting(its: Metadata, before: LatencySLOStatus, reason: Reason, message: st
     """The status of an object whose loop does not run: suspended, or not understood."""
 
     def condition(kind: ConditionType, holds: bool, text: str) -> Condition:
-        return _condition(its, now, kind, Status.TRUE if holds else Status.FALSE, reason, text)
+        return make_condition(its, now, kind, Status.TRUE if holds else Status.FALSE, reason, text)
 
     conditions = [
         condition(ConditionType.READY, reason is Reason.SUSPENDED, message),
@@ -79,7 +79,7 @@ def resting(its: Metadata, before: LatencySLOStatus, reason: Reason, message: st
 
 def troubled(its: Metadata, before: LatencySLOStatus, message: str, now: float) -> LatencySLOStatus:
     """The status as it was, but for the API server's refusal of what the loop wanted."""
-    ready = _condition(its, now, ConditionType.READY, Status.FALSE, Reason.API_ERROR, message)
+    ready = make_condition(its, now, ConditionType.READY, Status.FALSE, Reason.API_ERROR, message)
     others = [condition for condition in before.conditions if condition.type != ConditionType.READY]
     return before.model_copy(update={"conditions": merge(before.conditions, [ready, *others])})
 
@@ -96,16 +96,11 @@ def total(workloads: Sequence[Resolved], usage: Mapping[str, WorkloadUsage]) -> 
     )
 
 
-def timestamp(seconds: float) -> str:
-    """Unix seconds as the API writes times."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _conditions(facts: Facts) -> list[Condition]:
     slo = facts.slo
 
     def condition(kind: ConditionType, holds: bool, reason: Reason | str, message: str) -> Condition:
-        return _condition(slo.metadata, facts.seen.time, kind, Status.TRUE if holds else Status.FALSE, reason, message)
+        return make_condition(slo.metadata, facts.seen.time, kind, Status.TRUE if holds else Status.FALSE, reason, message)
 
     pods = sum(len(workload.pods) for workload in facts.workloads)
     ready = condition(ConditionType.READY, True, Reason.RECONCILED, f"{pods} pods of {len(facts.workloads)} workloads are looked after.")
@@ -126,7 +121,7 @@ def _conditions(facts: Facts) -> list[Condition]:
 
 def _budget(facts: Facts, slo: LatencySLO) -> Condition:
     def condition(status: Status, reason: Reason, message: str) -> Condition:
-        return _condition(slo.metadata, facts.seen.time, ConditionType.BUDGET_AVAILABLE, status, reason, message)
+        return make_condition(slo.metadata, facts.seen.time, ConditionType.BUDGET_AVAILABLE, status, reason, message)
 
     readings = facts.seen.readings
     if not any(reading.budget.requests for reading in readings):
@@ -140,7 +135,7 @@ def _budget(facts: Facts, slo: LatencySLO) -> Condition:
 
 def _enforcing(facts: Facts, slo: LatencySLO) -> Condition:
     def condition(holds: bool, reason: Reason, message: str) -> Condition:
-        return _condition(slo.metadata, facts.seen.time, ConditionType.ENFORCING, Status.TRUE if holds else Status.FALSE, reason, message)
+        return make_condition(slo.metadata, facts.seen.time, ConditionType.ENFORCING, Status.TRUE if holds else Status.FALSE, reason, message)
 
     if slo.spec.actuators.quota is Switch.OFF:
         return condition(False, Reason.QUOTA_OFF, "actuators.quota is Off: agents only measure.")
@@ -166,18 +161,7 @@ def _conflicted(facts: Facts, slo: LatencySLO) -> Condition:
     status, reason, message = Status.FALSE, Reason.NO_CONFLICT, "Nobody else steers these workloads."
     if conflicts:
         status, reason, message = Status.TRUE, conflicts[0][0], f"{' '.join(sentence for _, sentence in conflicts)} Left alone meanwhile."
-    return _condition(slo.metadata, facts.seen.time, ConditionType.CONFLICTED, status, reason, message)
-
-
-def _condition(its: Metadata, now: float, kind: ConditionType, status: Status, reason: Reason | str, message: str) -> Condition:
-    return Condition(
-        type=kind.value,
-        status=status,
-        reason=str(reason),
-        message=message[:1024],
-        last_transition_time=timestamp(now),
-        observed_generation=its.generation,
-    )
+    return make_condition(slo.metadata, facts.seen.time, ConditionType.CONFLICTED, status, reason, message)
 
 
 def _objective(reading: Reading, query: Query | None, now: float) -> ObjectiveStatus:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from flyball.api.conditions import ConditionType, Status
-from flyball.api.latencyslo_status import LatencySLOStatus
+from flyball.api.conditions import Condition, ConditionType, Status
 from flyball.api.meta import API_VERSION, Metadata
-from flyball.kube import paths
 from flyball.kube.client import Conflict, Kube, NotFound
 from flyball.kube.events import Recorder
 from flyball.runtime.metrics import Metrics
@@ -37,16 +35,29 @@ class Told:
     """The status as last built, whether it was written or not."""
 
 
-class Reporter:
-    """Writes the status of any object."""
+class Reportable(Protocol):
+    """The status of any kind."""
 
-    def __init__(self, kube: Kube, recorder: Recorder, metrics: Metrics, clock: Callable[[], float]) -> None:
+    @property
+    def conditions(self) -> list[Condition]: ...
+
+    def to_api(self) -> dict[str, Any]: ...
+
+
+class Reporter:
+    """Writes the status of any object of one kind; `path` gives where an object lies."""
+
+    def __init__(
+        self, kind: str, path: Callable[[str, str], str], kube: Kube, recorder: Recorder, metrics: Metrics, clock: Callable[[], float]
+    ) -> None:
+        self._kind = kind
+        self._path = path
         self._kube = kube
         self._recorder = recorder
         self._metrics = metrics
         self._clock = clock
 
-    async def report(self, its: Metadata, before: LatencySLOStatus, told: Told, new: LatencySLOStatus) -> None:
+    async def report(self, its: Metadata, before: Reportable, told: Told, new: Reportable) -> None:
         """Say what is new against `before`, the status that the API server has. Raises KubeError."""
         body, now = new.to_api(), self._clock()
         told.latest = body
@@ -64,23 +75,23 @@ class Reporter:
     async def _write(self, its: Metadata, body: dict[str, Any]) -> None:
         # The UID, so that an object made anew under the old name does not get the old one's status. Force, since a status is its operator's alone.
         metadata = {"name": its.name, "namespace": its.namespace, "uid": its.uid}
-        manifest = {"apiVersion": API_VERSION, "kind": "LatencySLO", "metadata": metadata, "status": body}
+        manifest = {"apiVersion": API_VERSION, "kind": self._kind, "metadata": metadata, "status": body}
         try:
-            await self._kube.apply(f"{paths.latencyslo(its.namespace, its.name)}/status", manifest, force=True)
+            await self._kube.apply(f"{self._path(its.namespace, its.name)}/status", manifest, force=True)
         except (NotFound, Conflict):
             return  # deleted meanwhile
         self._metrics.writes.labels("status").inc()
 
-    async def _say(self, its: Metadata, before: LatencySLOStatus, new: LatencySLOStatus) -> None:
+    async def _say(self, its: Metadata, before: Reportable, new: Reportable) -> None:
         was = {condition.type: condition.status for condition in before.conditions}
         for condition in new.conditions:
             if condition.type in was and was[condition.type] != condition.status:
                 bad = _BAD.get(ConditionType(condition.type)) == condition.status
-                await self._recorder.say("LatencySLO", its, condition.reason, condition.message, warning=bad)
+                await self._recorder.say(self._kind, its, condition.reason, condition.message, warning=bad)
 
 
 def _news(body: Mapping[str, Any]) -> Any:
     """The part of a status that is worth a write at once."""
     conditions = [(its["type"], its["status"], its["reason"]) for its in body.get("conditions", ())]
     decisions = [(its["time"], its["reason"]) for its in body.get("decisions", ())]
-    return body.get("observedGeneration"), body.get("mode"), conditions, decisions
+    return body.get("observedGeneration"), body.get("mode"), conditions, decisions, body.get("hpaFloor")  # what was taken has to outlive a kill

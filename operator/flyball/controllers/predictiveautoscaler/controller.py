@@ -1,0 +1,296 @@
+"""The loop of one PredictiveAutoscaler: read all, decide, write, report. May run at any time, twice, or after a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flyball.api.conditions import Reason
+from flyball.api.meta import InvalidObject, Metadata, Mode
+from flyball.api.predictiveautoscaler import PredictiveAutoscaler, Via
+from flyball.api.predictiveautoscaler_status import PredictiveAutoscalerStatus
+from flyball.controllers.predictiveautoscaler import signals, status
+from flyball.controllers.predictiveautoscaler.conflicts import judge
+from flyball.controllers.predictiveautoscaler.decisions import History
+from flyball.controllers.predictiveautoscaler.export import Exporter
+from flyball.controllers.predictiveautoscaler.forecasts import Forecasts
+from flyball.controllers.predictiveautoscaler.signals import Learned, Seen
+from flyball.controllers.predictiveautoscaler.target import Scale, TargetError, Targets, rolling, selected
+from flyball.controllers.shared.autoscalers import Autoscaler, Autoscalers
+from flyball.controllers.shared.conditions import timestamp
+from flyball.controllers.shared.outage import Outage
+from flyball.controllers.shared.reporter import Reporter, Told
+from flyball.kube import paths
+from flyball.kube.client import Kube, KubeError
+from flyball.kube.events import Recorder
+from flyball.kube.pods import PodCache
+from flyball.replicas import Decision, Observation, PlanState, decide
+from flyball.replicas import Reason as PlanReason
+from flyball.replicas import schedule as schedules
+from flyball.runtime.metrics import Metrics
+from flyball.runtime.settings import Settings
+from flyball.signals import Prometheus, SignalError
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the loop keeps of one object between looks; lost with the process, and then learned again."""
+
+    uid: str
+    history: History
+    hpa_floor: int | None
+    """via HPAFloor: minReplicas before Flyball moved it."""
+    target: tuple[str, str]
+    """Kind and name of what is scaled: tells the HPA whose floor is to be given back, after a restart as well."""
+    plan: PlanState = field(default_factory=PlanState)
+    learned: Learned = field(default_factory=Learned)
+    told: Told = field(default_factory=Told)
+
+
+class Controller:
+    """Looks after all PredictiveAutoscalers. The caches are filled by watches; `look` is called by the workers."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        prometheus: Prometheus,
+        recorder: Recorder,
+        metrics: Metrics,
+        settings: Settings,
+        pods: PodCache,
+        forecasts: Forecasts,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.objects: dict[Key, Mapping[str, Any]] = {}
+        """Raw PredictiveAutoscalers, as watched."""
+        self.forecasts = forecasts
+        self._pods = pods
+        self._prometheus = prometheus
+        self._reporter = Reporter("PredictiveAutoscaler", paths.predictiveautoscaler, kube, recorder, metrics, clock)
+        self._exporter = Exporter(metrics)
+        self._metrics = metrics
+        self._settings = settings
+        self._clock = clock
+        self._targets = Targets(kube)
+        self._autoscalers = Autoscalers(kube)
+        self._outage = Outage()
+        self._memory: dict[Key, Memory] = {}
+        self._parsed: dict[Key, tuple[tuple[Any, Any], PredictiveAutoscaler | None]] = {}
+
+    async def look(self, key: Key) -> None:
+        """Look at one object. Raises KubeError when the API server does not do its part; what Prometheus lacks goes into the status."""
+        body = self.objects.get(key)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            await self._forget(key)
+            return
+        its, before = Metadata.parse(body["metadata"]), _status(body)
+        memory = self._memory.get(key)
+        if memory is None or memory.uid != its.uid:
+            memory = self._memory[key] = Memory(its.uid, History.restored(before.decisions), before.hpa_floor, _target(body))
+        try:
+            pas = PredictiveAutoscaler.parse(body)
+        except InvalidObject as error:
+            await self._rest(key, its, before, memory, Reason.INVALID, str(error))
+            return
+        try:
+            if pas.spec.suspend:
+                await self._rest(key, its, before, memory, Reason.SUSPENDED, "spec.suspend is true.")
+            else:
+                await self._scale(key, pas, memory)
+        except (TargetError, schedules.ScheduleError) as error:
+            reason = Reason.INVALID
+            if isinstance(error, TargetError):
+                reason = Reason.TARGET_FORBIDDEN if error.forbidden else Reason.TARGET_NOT_FOUND
+            report = status.resting(its, before, reason, str(error), self._clock(), memory.hpa_floor)
+            await self._reporter.report(its, before, memory.told, report)
+        except KubeError as error:
+            if error.status:
+                with contextlib.suppress(KubeError):
+                    report = status.troubled(its, before, str(error), self._clock(), memory.hpa_floor)
+                    await self._reporter.report(its, before, memory.told, report)
+            raise
+
+    async def checkpoint_all(self) -> None:
+        """Write each object's status of now, for the next leader. Raises KubeError."""
+        for key, memory in self._memory.items():
+            body = self.objects.get(key)
+            if body is not None:
+                await self._reporter.flush(Metadata.parse(body["metadata"]), memory.told)
+
+    async def _scale(self, key: Key, pas: PredictiveAutoscaler, memory: Memory) -> None:
+        now, spec, namespace = self._clock(), pas.spec, pas.metadata.namespace
+        mode = Mode(spec.mode).capped(self._settings.max_mode)
+        mode = Mode.RECOMMEND if mode is Mode.CANARY else mode  # --max-mode Canary: a part of a number is a number
+        autoscalers = await self._autoscalers.known(time.monotonic())
+        verdict = judge(pas, self._others(key), autoscalers)
+        scale = await self._targets.read(spec.scale_target_ref, namespace)
+        pods = selected(scale.selector, self._pods.of(namespace))
+        ready = sum(pod.ready_at is not None for pod in pods)
+        signals.watch_starts(memory.learned, pods, now)
+        lead = signals.lead(spec, memory.learned, now)
+        seen = await self._read(pas, memory.learned, now)
+        await signals.read_utilisation(self._prometheus, self._outage, namespace, pods, memory.learned, now)
+
+        hpa = verdict.hpa if spec.via is Via.HPA_FLOOR else None
+        current = min(hpa.floor, spec.max_replicas) if hpa else scale.replicas
+        quantile, horizon = float(spec.quantile) / 100, lead.seconds + self._settings.tick_seconds
+        floor, _ = schedules.floor(_schedules(pas), now, horizon)
+        observation = Observation(
+            time=now,
+            needs=tuple(signals.need(its, horizon, quantile, now) for its in seen),
+            current=current,
+            ready=ready,
+            utilisation=memory.learned.utilisation,
+            rolling=rolling(pods),
+            floor=floor,
+        )
+        before = memory.plan
+        following, decision = decide(before, observation, signals.settings(spec))
+        memory.plan = replace(following, changes=before.changes)  # what is not done, or fails, is not counted against the next step
+        self._learn(pas, memory, seen, observation, decision)
+        conflict = verdict.conflict
+        if mode is Mode.ENFORCE and not conflict:
+            conflict = await self._apply(pas, memory, scale, hpa, decision)
+        else:
+            await self._give_back(key, memory)
+        if mode is Mode.ENFORCE and not conflict:
+            memory.plan = following
+        self._remember(key, memory, observation, seen, decision, lead.seconds)
+        facts = status.Facts(pas, mode, now, seen, decision, scale.replicas, ready, floor, lead, memory.history, conflict, memory.hpa_floor)
+        await self._reporter.report(pas.metadata, pas.status, memory.told, status.build(facts))
+        self._exporter.export(key, facts)
+
+    async def _read(self, pas: PredictiveAutoscaler, learned: Learned, now: float) -> list[Seen]:
+        namespace, name = pas.metadata.namespace, pas.metadata.name
+        found = []
+        for demand in pas.spec.demands:
+            value, age, problem = await signals.read_demand(self._prometheus, self._outage, pas, demand, now, self._settings.allow_promql)
+            with contextlib.suppress(SignalError):  # the reading has told it
+                self.forecasts.follow((namespace, name, demand.name), signals.query(demand, namespace, self._settings.allow_promql))
+            ahead = self.forecasts.ahead((namespace, name, demand.name))
+            carries = signals.carried(demand, pas.spec, learned)
+            found.append(Seen(demand, value, age, carries, demand.stated_capacity is None, ahead, problem))
+        self.forecasts.forget(namespace, name, keep=frozenset(demand.name for demand in pas.spec.demands))
+        return found
+
+    def _learn(self, pas: PredictiveAutoscaler, memory: Memory, seen: list[Seen], observation: Observation, decision: Decision) -> None:
+        now = observation.time
+        for its in seen:
+            # A workload that is too small serves less than is asked: that is no demand to learn from.
+            value = math.nan if decision.saturated or its.problem else its.value
+            self.forecasts.note((pas.metadata.namespace, pas.metadata.name, its.demand.name), now, value)
+        settled = not (decision.saturated or observation.rolling or observation.starting)
+        if settled and memory.learned.cpu_at == now:
+            signals.learn(pas, memory.learned, seen, observation.ready, now)
+
+    async def _apply(
+        self, pas: PredictiveAutoscaler, memory: Memory, scale: Scale, hpa: Autoscaler | None, decision: Decision
+    ) -> tuple[Reason, str] | None:
+        """Make it so where it is not. Returns why not, if somebody keeps the field or there is no HPA."""
+        spec, namespace, replicas = pas.spec, pas.metadata.namespace, decision.replicas
+        if spec.via is Via.SCALE:
+            if replicas == scale.replicas or decision.reasons[0] is PlanReason.DISABLED:
+                return None
+            kept = await self._targets.write(spec.scale_target_ref, namespace, scale, replicas)
+        elif hpa is None:
+            return Reason.NO_HPA, f"via HPAFloor: no HorizontalPodAutoscaler scales {spec.scale_target_ref}; make one, or use via Scale."
+        else:
+            floor = min(max(replicas, 1), hpa.ceiling or replicas)
+            if memory.hpa_floor is None:
+                memory.hpa_floor = hpa.floor
+            floor = max(floor, memory.hpa_floor)
+            if floor == hpa.floor:
+                return None
+            if memory.told.written.get("hpaFloor") != memory.hpa_floor:
+                # Before the floor moves: whoever is killed in between finds what to give back, and does not take the moved floor for the user's.
+                await self._reporter.report(pas.metadata, pas.status, memory.told, status.noted(pas.status, memory.hpa_floor))
+            kept = await self._targets.write_floor(namespace, hpa.name, floor)
+            if not kept:
+                self._autoscalers.moved(hpa, floor)
+        if kept:
+            return Reason.FIELD_OWNED, kept
+        self._metrics.writes.labels("scale").inc()
+        return None
+
+    async def _give_back(self, key: Key, memory: Memory) -> None:
+        """Set the HPA's floor back to what it was before. Replicas of a target stay: whoever takes over finds them as they are needed."""
+        if memory.hpa_floor is None:
+            return
+        autoscalers = await self._autoscalers.known(time.monotonic())
+        hpa = next((its for its in autoscalers if its.horizontal and _scales(its, key[0], memory.target)), None)
+        if hpa and hpa.floor != memory.hpa_floor:
+            await self._targets.write_floor(key[0], hpa.name, memory.hpa_floor)
+            self._autoscalers.moved(hpa, memory.hpa_floor)
+        memory.hpa_floor = None
+
+    async def _rest(self, key: Key, its: Metadata, before: PredictiveAutoscalerStatus, memory: Memory, reason: Reason, message: str) -> None:
+        await self._give_back(key, memory)
+        self.forecasts.forget(*key)
+        memory.plan = PlanState()
+        await self._reporter.report(its, before, memory.told, status.resting(its, before, reason, message, self._clock()))
+
+    def _remember(self, key: Key, memory: Memory, observation: Observation, seen: list[Seen], decision: Decision, lead: float) -> None:
+        now = observation.time
+        need = next((its for its in observation.needs if its.name == decision.governing), None)
+        demand, forecast = (status.number(need.demand), status.number(need.forecast)) if need else (None, None)
+        history = memory.history.observe(now, observation.ready, demand)
+        memory.history, news = history.add(decision, observation.current, now, timestamp(now), lead, demand, forecast)
+        if news:
+            log.info("%s/%s: %d -> %d: %s", *key, observation.current, decision.replicas, decision.message)
+
+    async def _forget(self, key: Key) -> None:
+        memory = self._memory.get(key)
+        if memory:
+            await self._give_back(key, memory)
+        self._memory.pop(key, None)
+        self._parsed.pop(key, None)
+        self.forecasts.forget(*key)
+        self._exporter.forget(key)
+
+    def _others(self, key: Key) -> Iterator[PredictiveAutoscaler]:
+        """The namespace's other objects, their specs parsed once a generation."""
+        for other, body in self.objects.items():
+            if other[0] != key[0] or other == key:
+                continue
+            version = (body["metadata"].get("uid"), body["metadata"].get("generation"))
+            known = self._parsed.get(other)
+            if known is None or known[0] != version:
+                parsed = None
+                with contextlib.suppress(InvalidObject):  # its own look says so
+                    parsed = PredictiveAutoscaler.parse({"metadata": body["metadata"], "spec": body["spec"]})
+                known = self._parsed[other] = (version, parsed)
+            if known[1]:
+                yield known[1]
+
+
+def _status(body: Mapping[str, Any]) -> PredictiveAutoscalerStatus:
+    """The status as the API server has it; one that cannot be read is written anew."""
+    try:
+        return PredictiveAutoscalerStatus.parse(body.get("status") or {})
+    except InvalidObject:
+        return PredictiveAutoscalerStatus()
+
+
+def _target(body: Mapping[str, Any]) -> tuple[str, str]:
+    target = body["spec"].get("scaleTargetRef") or {}
+    return str(target.get("kind", "Deployment")), str(target.get("name", ""))
+
+
+def _scales(hpa: Autoscaler, namespace: str, target: tuple[str, str]) -> bool:
+    return hpa.namespace == namespace and (hpa.target.kind, hpa.target.name) == target
+
+
+def _schedules(pas: PredictiveAutoscaler) -> list[schedules.Schedule]:
+    return [
+        schedules.Schedule(its.name, frozenset(day.value for day in its.days), its.start, its.end, its.time_zone, its.min_replicas)
+        for its in pas.spec.schedules
+    ]

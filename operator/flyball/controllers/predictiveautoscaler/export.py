@@ -1,0 +1,53 @@
+"""The metrics of PredictiveAutoscalers: replicas wanted and there, demands, what is ahead and how good it is; for people, HPA and KEDA."""
+
+from __future__ import annotations
+
+import math
+
+from flyball.controllers.predictiveautoscaler.status import SHOWN_SECONDS, Facts
+from flyball.runtime.metrics import Metrics
+
+Key = tuple[str, str]
+
+
+class Exporter:
+    """Sets the gauges of each object, and takes them away with it."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._exported: dict[Key, frozenset[str]] = {}
+
+    def export(self, key: Key, facts: Facts) -> None:
+        """The object as it was seen."""
+        names = frozenset(seen.demand.name for seen in facts.seen)
+        if self._exported.get(key, names) != names:
+            self.forget(key)
+        self._exported[key] = names
+        metrics, decision = self._metrics, facts.decision
+        states = {
+            "wanted": decision.replicas,
+            "wish": decision.wish,
+            "current": facts.current,
+            "ready": facts.ready,
+            "reactive": decision.reactive,
+            "proactive": decision.proactive,
+        }
+        for state, value in states.items():
+            metrics.replicas.labels(*key, state).set(math.nan if value is None else value)
+        metrics.ready_after.labels(*key).set(facts.ready_after.seconds)
+        for seen in facts.seen:
+            labels = (*key, seen.demand.name)
+            metrics.demand.labels(*labels).set(seen.value)
+            metrics.capacity.labels(*labels).set(seen.capacity)
+            if seen.ahead is None:
+                continue
+            quantile = float(facts.pas.spec.quantile) / 100
+            for seconds in SHOWN_SECONDS:
+                metrics.forecast.labels(*labels, str(seconds), "0.5").set(seen.ahead.point(seconds))
+                metrics.forecast.labels(*labels, str(seconds), f"{quantile:g}").set(seen.ahead.upper(seconds, quantile))
+                metrics.skill.labels(*labels, str(seconds)).set(seen.ahead.skill(seconds))
+
+    def forget(self, key: Key) -> None:
+        """The object is gone."""
+        if self._exported.pop(key, None) is not None:
+            self._metrics.forget_autoscaler(*key)

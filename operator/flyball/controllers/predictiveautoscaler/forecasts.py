@@ -1,0 +1,230 @@
+"""What is ahead: all objects' demands as series of forecast engines, backfilled from Prometheus and kept going minute by minute.
+
+Looks note each demand's value; once a minute all series take a step together, which costs little more for a thousand than for one. Series that
+come together make a cohort with an engine of its own: its history is read, learned in slices that leave the event loop free, and then it joins.
+Nothing is stored: after a restart the history comes from Prometheus again, and meanwhile the plan goes by the demand of now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flyball.forecast import Engine, Forecast, Reason
+from flyball.signals.answers import SignalError
+from flyball.signals.demand import STEP_SECONDS, DemandQuery
+
+log = logging.getLogger(__name__)
+
+Series = tuple[str, str, str]
+"""Namespace and name of the object, and name of the demand."""
+
+GATHER_SECONDS = 5.0
+"""Newcomers are waited for this long, so that a start with many objects makes few cohorts."""
+SLICE_SECONDS = 0.03
+"""History is learned in slices of this length; the loop has as much time for others after each."""
+KEPT_MINUTES = 120
+"""Minutes noted while a cohort reads its history."""
+RETRY_SECONDS = 60.0
+JUMP_SECONDS = 300.0
+"""A clock that goes back further than this makes the engines' past a future: they begin anew."""
+
+
+@dataclass(slots=True)
+class _Followed:
+    query: DemandQuery
+    notes: dict[int, float] = field(default_factory=dict)
+    """Minute (its end) -> demand."""
+    cohort: _Cohort | None = None
+    place: int = 0
+
+
+@dataclass(slots=True)
+class _Cohort:
+    engine: Engine
+    members: list[Series]
+    forecast: Forecast | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """The forecast of one series."""
+
+    forecast: Forecast
+    place: int
+
+    @property
+    def reason(self) -> Reason:
+        return self.forecast.reasons[self.place]
+
+    @property
+    def usable(self) -> bool:
+        """Whether the plan counts on it: a forecast without skill is no better than the demand of now, and costs more."""
+        return bool(self.forecast.usable[self.place]) and self.reason is not Reason.NO_SKILL
+
+    def point(self, seconds: float) -> float:
+        return self.forecast.at(self.place, seconds)
+
+    def upper(self, seconds: float, quantile: float) -> float:
+        return self.forecast.at(self.place, seconds, quantile)
+
+    def most(self, seconds: float, quantile: float) -> float:
+        """Largest demand between now and `seconds` ahead, at the quantile."""
+        between = [float(steps) * self.forecast.step_seconds for steps in self.forecast.horizons if steps * self.forecast.step_seconds < seconds]
+        return max(self.upper(at, quantile) for at in (*between, seconds))
+
+    def skill(self, seconds: float) -> float:
+        """1 - error / error of the better of last value and yesterday's, at the horizon nearest to `seconds`; NaN while unknown."""
+        nearest = int(np.argmin(np.abs(self.forecast.horizons * self.forecast.step_seconds - seconds)))
+        return float(np.fmin(self.forecast.skill_last[self.place, nearest], self.forecast.skill_yesterday[self.place, nearest]))
+
+    @property
+    def useful_from(self) -> float:
+        return float(self.forecast.useful_from[self.place])
+
+
+class Forecasts:
+    """The engines of all series. `read_history` gives demand by the minute's end; raises SignalError."""
+
+    def __init__(
+        self,
+        read_history: Callable[[DemandQuery, float, float], Awaitable[dict[float, float]]],
+        history_seconds: float,
+        clock: Callable[[], float] = time.time,
+        rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._read_history = read_history
+        self._history_seconds = history_seconds
+        self._clock = clock
+        self._rest = rest
+        self._series: dict[Series, _Followed] = {}
+        self._cohorts: list[_Cohort] = []
+        self.on_tick: Callable[[float], None] = lambda seconds: None
+        """Called after each step of all engines, with the seconds it took."""
+
+    def follow(self, series: Series, query: DemandQuery) -> None:
+        """This series is wanted; another expression makes another series of it."""
+        known = self._series.get(series)
+        if known is None or known.query != query:
+            self._series[series] = _Followed(query)
+
+    def forget(self, namespace: str, name: str, keep: frozenset[str] = frozenset()) -> None:
+        """The object, or its demands but those to keep, are gone."""
+        for series in [its for its in self._series if its[:2] == (namespace, name) and its[2] not in keep]:
+            del self._series[series]
+
+    def note(self, series: Series, now: float, value: float) -> None:
+        """The demand of now; NaN where it is unknown, or must not be learned from. The last note of a minute counts."""
+        followed = self._series.get(series)
+        if followed:
+            followed.notes[math.ceil(now / STEP_SECONDS) * STEP_SECONDS] = value
+            while len(followed.notes) > KEPT_MINUTES:
+                del followed.notes[min(followed.notes)]
+
+    def ahead(self, series: Series) -> Ahead | None:
+        """The forecast; None before the history is learned."""
+        followed = self._series.get(series)
+        if followed is None or followed.cohort is None or followed.cohort.forecast is None:
+            return None
+        return Ahead(followed.cohort.forecast, followed.place)
+
+    async def run(self) -> None:
+        """Take a step each minute and newcomers in; ends only when cancelled."""
+        await asyncio.gather(self._tick_for_ever(), self._admit_for_ever())
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await self._rest(STEP_SECONDS - self._clock() % STEP_SECONDS + 1.0)
+            try:
+                await self.tick(self._clock())
+            except Exception:  # a loop's edge: the plan goes by the demand of now
+                log.exception("the forecasts could not take a step")
+
+    async def _admit_for_ever(self) -> None:
+        while True:
+            await self._rest(GATHER_SECONDS)
+            try:
+                pause = 0.0 if await self.admit() else RETRY_SECONDS
+            except Exception:  # a loop's edge, as above
+                log.exception("the history of new series could not be learned")
+                pause = RETRY_SECONDS
+            await self._rest(pause)
+
+    async def tick(self, now: float) -> None:
+        """One step of all engines: the minutes that ended and are not in yet."""
+        started, worked = time.monotonic(), False
+        self._cohorts = [cohort for cohort in self._cohorts if any(self._member(cohort, index) for index in range(len(cohort.members)))]
+        for cohort in self._cohorts:
+            if cohort.engine.time > now + JUMP_SECONDS:
+                self._begin_anew(cohort)
+                continue
+            worked = self._step(cohort, now) or worked
+            await asyncio.sleep(0)
+        if worked:
+            self.on_tick(time.monotonic() - started)
+
+    async def admit(self) -> bool:
+        """Read and learn the history of newcomers, who then are a cohort. False when Prometheus does not do its part."""
+        newcomers = [series for series, followed in self._series.items() if followed.cohort is None]
+        if not newcomers:
+            return True
+        end = math.floor(self._clock() / STEP_SECONDS) * STEP_SECONDS
+        start = end - math.floor(self._history_seconds / STEP_SECONDS) * STEP_SECONDS
+        queries = [self._series[series].query for series in newcomers]
+        columns = []
+        for query in queries:
+            try:
+                columns.append(await self._read_history(query, start, end))
+            except SignalError as error:
+                if not columns:
+                    log.warning("the history of demands cannot be read: %s", error)
+                    return False
+                columns.append({})  # this one's own trouble: it learns from now on
+        cohort = _Cohort(Engine(len(newcomers)), newcomers)
+        await self._learn(cohort, columns)
+        self._cohorts.append(cohort)
+        for place, (series, query) in enumerate(zip(newcomers, queries, strict=True)):
+            followed = self._series.get(series)
+            if followed and followed.query == query:
+                followed.cohort, followed.place = cohort, place
+        self._step(cohort, self._clock())
+        if cohort.forecast is None and cohort.engine.time:
+            cohort.forecast = cohort.engine.forecast()
+        log.info("forecasts of %d series begin, with %d minutes of history at most", len(newcomers), max(map(len, columns)))
+        return True
+
+    async def _learn(self, cohort: _Cohort, columns: list[dict[float, float]]) -> None:
+        began = time.monotonic()
+        for moment in sorted(set().union(*columns)):
+            cohort.engine.update(moment, np.array([column.get(moment, np.nan) for column in columns]))
+            if (worked := time.monotonic() - began) > SLICE_SECONDS:
+                await asyncio.sleep(worked)
+                began = time.monotonic()
+
+    def _step(self, cohort: _Cohort, now: float) -> bool:
+        members = [self._member(cohort, index) for index in range(len(cohort.members))]
+        moments = {minute for its in members if its for minute in its.notes if cohort.engine.time < minute <= now}
+        for moment in sorted(moments):
+            cohort.engine.update(moment, np.array([its.notes.get(moment, np.nan) if its else np.nan for its in members]))
+        for its in members:
+            if its:
+                its.notes = {minute: value for minute, value in its.notes.items() if minute > cohort.engine.time}
+        if moments:
+            cohort.forecast = cohort.engine.forecast()
+        return bool(moments)
+
+    def _member(self, cohort: _Cohort, index: int) -> _Followed | None:
+        followed = self._series.get(cohort.members[index])
+        return followed if followed and followed.cohort is cohort and followed.place == index else None
+
+    def _begin_anew(self, cohort: _Cohort) -> None:
+        log.warning("the clock went back: the history of %d series is read again", len(cohort.members))
+        for index in range(len(cohort.members)):
+            if its := self._member(cohort, index):
+                its.cohort, its.notes = None, {}

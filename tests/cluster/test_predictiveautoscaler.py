@@ -1,0 +1,158 @@
+"""PredictiveAutoscaler against a real API server and controller manager, under the rights that the chart gives the operator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hack.cluster import Cluster
+from hack.cluster.install import NAMESPACE, OPERATOR, install_flyball
+from hack.cluster.process import poll
+from tests.api_objects import minimal_pas
+from tests.operator.objects import Namespace, deployment
+from tests.operator.process import Operator, running
+from tests.operator.prometheus import Prometheus
+
+pytestmark = pytest.mark.cluster
+
+SOON = 10.0
+"""Several times what anything here takes."""
+
+
+@pytest.fixture(scope="module")
+def prometheus() -> Iterator[Prometheus]:
+    server = Prometheus()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def operator(api_cluster: Cluster, prometheus: Prometheus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    install_flyball(api_cluster)
+    kubeconfig = api_cluster.kubeconfig_for(NAMESPACE, OPERATOR)
+    with running(Operator(tmp_path_factory.mktemp("operator"), kubeconfig, prometheus.url)) as process:
+        yield process
+
+
+class Front(Namespace):
+    """A namespace with a Deployment `web` of two replicas."""
+
+    def pas(self, **spec: Any) -> None:
+        body = minimal_pas()
+        del body["metadata"]["namespace"]
+        body["spec"]["demands"][0]["capacity"] = "100"
+        body["spec"] |= {"mode": "Enforce", **spec}
+        self.apply(body)
+
+    def seen(self) -> dict[str, Any]:
+        body = self._get(f"/apis/flyball.dev/v1alpha1/namespaces/{self.name}/predictiveautoscalers/web") or {}
+        status: dict[str, Any] = body.get("status", {})
+        return status
+
+    def holds(self, kind: str) -> tuple[str, str]:
+        found = [its for its in self.seen().get("conditions", ()) if its["type"] == kind]
+        return (found[0]["status"], found[0]["reason"]) if found else ("", "")
+
+    def said(self, kind: str) -> str:
+        return next((str(its["message"]) for its in self.seen().get("conditions", ()) if its["type"] == kind), "")
+
+    def replicas(self, plural: str = "deployments") -> int:
+        body = self._get(f"/apis/apps/v1/namespaces/{self.name}/{plural}/web") or {}
+        return int(body["spec"]["replicas"])
+
+    def floor(self) -> int:
+        body = self._get(f"/apis/autoscaling/v2/namespaces/{self.name}/horizontalpodautoscalers/web") or {}
+        return int(body["spec"]["minReplicas"])
+
+
+@pytest.fixture
+def front(api_cluster: Cluster, api_namespace: str, operator: Operator, prometheus: Prometheus) -> Front:
+    prometheus.demand = 150.0
+    namespace = Front(api_cluster, api_namespace)
+    namespace.apply(deployment("web", replicas=2))
+    return namespace
+
+
+def hpa(**spec: Any) -> dict[str, Any]:
+    metric = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60}}}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    whole = {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 8, "metrics": [metric], **spec}
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"}, "spec": whole}
+
+
+def test_demand_moves_the_real_scale_and_people_see_why(front: Front, prometheus: Prometheus, operator: Operator) -> None:
+    front.pas()
+    assert poll(lambda: front.holds("Ready") == ("True", "Reconciled"), SOON), operator.log()
+    assert front.replicas() == 2
+    prometheus.demand = 450.0
+    assert poll(lambda: front.replicas() == 5, SOON), front.seen()
+    assert poll(lambda: front.holds("Scaling") == ("True", "Demand"), SOON), front.seen()
+    shown = front.cluster.kubectl("get", "pas", "-n", front.name)
+    assert {"MODE", "READY", "TARGET", "REPLICAS", "WANTED", "FORECAST", "AGE"} <= set(shown.split())
+    assert front.seen()["decisions"][-1]["replicas"] == 5
+
+
+def test_a_statefulset_is_scaled_as_well(front: Front, prometheus: Prometheus) -> None:
+    body = deployment("web", replicas=2)
+    body["kind"], body["spec"]["serviceName"] = "StatefulSet", "web"
+    front.apply(body)
+    front.pas(scaleTargetRef={"kind": "StatefulSet", "name": "web"})
+    prometheus.demand = 350.0
+    assert poll(lambda: front.replicas("statefulsets") == 4, SOON), front.seen()
+    assert front.replicas() == 2
+
+
+def test_recommending_writes_no_replicas(front: Front, prometheus: Prometheus) -> None:
+    front.pas(mode="Recommend")
+    prometheus.demand = 450.0
+    assert poll(lambda: front.seen().get("replicas", {}).get("wanted") == 5, SOON), front.seen()
+    assert front.replicas() == 2
+    assert front.holds("Scaling") == ("False", "ModeRecommend")
+
+
+def test_a_number_kept_from_a_repository_is_shown_and_not_fought_over(front: Front, prometheus: Prometheus) -> None:
+    manifest = json.dumps(deployment("web", replicas=3))
+    front.cluster.kubectl(
+        "apply", "-n", front.name, "--server-side", "--force-conflicts", "--field-manager=argocd-controller", "-f", "-", input=manifest
+    )
+    front.pas()
+    prometheus.demand = 450.0
+    assert poll(lambda: front.holds("Conflicted") == ("True", "FieldOwned"), SOON), front.seen()
+    assert "argocd-controller" in front.said("Conflicted")
+    assert front.replicas() == 3
+
+
+def test_an_hpa_that_owns_the_replicas_is_left_alone_and_its_floor_is_moved_where_asked(front: Front, prometheus: Prometheus) -> None:
+    front.apply(hpa())
+    front.pas()
+    prometheus.demand = 450.0
+    assert poll(lambda: front.holds("Conflicted") == ("True", "HorizontalPodAutoscaler"), 70), front.seen()
+    front.pas(via="HPAFloor")
+    assert poll(lambda: front.floor() == 5, 70), front.seen()
+    assert front.seen()["hpaFloor"] == 2
+    front.pas(via="HPAFloor", suspend=True)
+    assert poll(lambda: front.floor() == 2, SOON), front.seen()
+
+
+def test_a_kind_without_rights_names_the_rule(front: Front) -> None:
+    front.pas(scaleTargetRef={"kind": "ReplicaSet", "name": "web"})
+    assert poll(lambda: front.holds("Ready") == ("False", "TargetForbidden"), SOON), front.seen()
+    assert "replicasets/scale, get and patch" in front.said("Ready")
+
+
+def test_an_operator_that_is_killed_takes_nothing_away_when_it_is_back(front: Front, prometheus: Prometheus, operator: Operator) -> None:
+    front.pas()
+    prometheus.demand = 450.0
+    assert poll(lambda: front.replicas() == 5, SOON), front.seen()
+    operator.kill()
+    prometheus.demand = 50.0
+    operator.start()
+    assert poll(lambda: operator.leads() and operator.http("readyz")[0] == 200, 40), operator.log()
+    looks = 'flyball_demand{demand="requests",pas="web",pas_namespace="' + front.name
+    assert poll(lambda: looks in operator.http("metrics")[1], SOON)
+    assert front.replicas() == 5
+    prometheus.demand = 750.0
+    assert poll(lambda: front.replicas() == 8, SOON), front.seen()
