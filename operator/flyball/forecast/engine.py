@@ -182,6 +182,7 @@ class Engine:
         opened = day_ready & ~self.profiles.ready(self.age - 1)[0]
         if opened.any():
             self.levels.anchor(opened, slow[1], self.profiles.slow.mean(axis=0))
+            self.aggregator.begin(opened)
         self.levels.update(z, slow[1], known)
         if first.any():
             self.levels.start(first)
@@ -199,6 +200,7 @@ class Engine:
             # A day before the steps ahead, but never ahead of now: a day before a day ahead is now.
             yesterday=history.around([max(history.half, settings.day - horizon) for horizon in settings.horizons]),
             yesterday_now=history.around([settings.day + back * third for back in (0, 1, 2)]).mean(axis=0),
+            day_seen=self.age >= settings.day,
             day_ready=day_ready,
             week_ready=week_ready,
             scale=np.maximum(self.change, SMALLEST_CHANGE),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MINUTE_HORIZONS = (1, 2, 3, 5, 8, 12, 15, 20, 30, 45, 60)
-HOUR_HORIZONS = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24)
+HOUR_HORIZONS = tuple(range(1, 25))
 DAY_SECONDS = 86_400
 SECONDS_OF_A_BIN = 300
 """Width of a bin of the seasonal profile: five-minute means made the best classical method of the reference's experiment; minutes are noise."""
