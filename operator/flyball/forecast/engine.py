@@ -29,6 +29,9 @@ MEMORY_DAYS = 3.0
 USUAL_CHANGE_DAYS = 0.5
 """Memory of the usual one-step change that the ridge measures in."""
 SMALLEST_CHANGE = 1e-3
+CEILING = 1.5
+"""A quantile lies at most at so many times the largest value of late (or at the point forecast): a series that jumps out of zero has errors in z
+that mean forty times its peak when they are added to a high forecast."""
 AROUND_SECONDS = 150
 """Yesterday is looked up as a mean of so long on each side: minutes are noise, hours are the pattern itself."""
 
@@ -96,6 +99,7 @@ class Engine:
         middle = self.history.to_z(np.nan_to_num(self.point))
         away = self.conformal.offsets(quantiles, self.conformal.scale(self.step))
         values = self.history.to_values(middle[None] + away)
+        values = np.minimum(values, np.maximum(self.point, CEILING * self.history.peak))
         values = np.maximum.accumulate(np.where(np.isnan(self.point), np.nan, values), axis=0)
         reasons = self._reasons()
         ready = self.profiles.delay + self.profiles.bin_steps + settings.day
@@ -182,7 +186,9 @@ class Engine:
         opened = day_ready & ~self.profiles.ready(self.age - 1)[0]
         if opened.any():
             self.levels.anchor(opened, slow[1], self.profiles.slow.mean(axis=0))
-            self.aggregator.begin(opened)
+            if settings.far:
+                self.aggregator.begin(opened)
+                self.skill.begin(opened)
         self.levels.update(z, slow[1], known)
         if first.any():
             self.levels.start(first)

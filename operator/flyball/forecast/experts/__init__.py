@@ -37,7 +37,7 @@ def priors(experts: list[Expert], settings: Settings) -> NDArray[np.float64]:
     """(experts, horizons), summing to 1 over experts."""
     hours = np.array(settings.horizons) * settings.step_seconds / 3600.0
     weights = np.array([PRIOR[expert.name] + FAR.get(expert.name, 0.0) * np.maximum(hours - 1.0, 0.0) for expert in experts])
-    return weights / weights.sum(axis=0)
+    return np.asarray(weights / weights.sum(axis=0), np.float64)
 
 
 def ensemble(count: int, settings: Settings, shared: NDArray[np.float64] | None) -> list[Expert]:
@@ -52,8 +52,7 @@ def ensemble(count: int, settings: Settings, shared: NDArray[np.float64] | None)
         Seasonal(3, "seasonal-long"),
         Weekly(),
         Yesterday(),
-        Returning(),
-        Same(),
+        *((Returning(), Same()) if settings.far else ()),
         Ridge(count, settings, shared),
         Linear(),
     ]
