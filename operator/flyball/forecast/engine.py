@@ -46,7 +46,8 @@ class Engine:
             raise ValueError(f"an engine needs a series; {count} were asked for.")
         self.count = count
         self.settings = settings = settings or Settings()
-        self.history = History(count, settings.day + 2 * settings.spans[1] + settings.bin_steps + 2, settings.day, AROUND_SECONDS // settings.step_seconds)
+        kept = settings.day + 2 * settings.spans[1] + settings.bin_steps + 2
+        self.history = History(count, kept, settings.day, AROUND_SECONDS // settings.step_seconds)
         self.profiles = Profiles(count, settings)
         self.levels = Levels(count, settings)
         self.shifts = ShiftDetector(count, settings)
