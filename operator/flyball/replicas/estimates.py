@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flyball.replicas import price
 from flyball.replicas.types import Need, Observation, PlanSettings
 
 PEAK_MEMORY_SECONDS = 7 * 86_400.0
@@ -92,13 +93,16 @@ def _forecast(need: Need, settings: PlanSettings, peak: float) -> tuple[float | 
         return None, f"{need.name}: {need.why}" if need.why else ""
     if not _carries(need):
         return None, f"{need.name}: what a replica carries is not known yet."
-    if not math.isfinite(need.forecast) or need.forecast < 0:
-        return None, f"{need.name}: the forecast is {need.forecast}, which is no demand."
     if peak <= 0:
         return None, f"{need.name}: no demand has been seen that the forecast could be held against."
-    if need.forecast > settings.most_growth * peak:
+    forecast = need.forecast
+    if settings.miss_price is not None and need.chances:
+        forecast = price.worth(need.chances, settings.miss_price * peak)
+    if not math.isfinite(forecast) or forecast < 0:
+        return None, f"{need.name}: the forecast is {forecast}, which is no demand."
+    if forecast > settings.most_growth * peak:
         return (
             None,
-            f"{need.name}: the forecast of {need.forecast:g} is more than {settings.most_growth:g} times the largest demand of late, {peak:g}.",
+            f"{need.name}: the forecast of {forecast:g} is more than {settings.most_growth:g} times the largest demand of late, {peak:g}.",
         )
-    return need.forecast, ""
+    return forecast, ""

@@ -75,6 +75,8 @@ class Need:
     """Largest demand from now until a replica that is asked for now is ready, at the wanted quantile. None: there is no usable forecast."""
     why: str = ""
     """Why there is no forecast, a sentence."""
+    chances: tuple[tuple[float, float], ...] = ()
+    """(quantile, largest demand from now until a replica that is asked for now is ready), both growing; empty, or two at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,9 @@ class PlanSettings:
     """Time without any demand after which zero replicas are wanted, where the minimum is 0."""
     most_growth: float = 3.0
     """A forecast above this multiple of the largest demand of late is not believed: bursts come, but no pattern foretells one never seen."""
+    miss_price: float | None = None
+    """What a minute with too few replicas is worth, in minutes of the replicas that the largest demand of late needs. With it, and where a need has
+    chances, the forecast to go by is the one worth its replicas (`price`) and not one quantile for all hours. None: the need's own forecast."""
     cost_ceiling: int | None = None
     """Replicas that the money allows; counts as a maximum, never below the minimum."""
     out: Behaviour = OUT
