@@ -59,12 +59,14 @@ class Seasonal(Stateless):
 
 
 class Weekly(Stateless):
-    """The short level plus the change that the week's profile makes from here."""
+    """The week's profile ahead plus the level of what remains after it. A level of the series itself would lag by half its
+    span on each steep rise."""
 
-    name = "weekly"
+    def __init__(self, place: int, name: str) -> None:
+        self.place, self.name = place, name
 
     def predict(self, view: View) -> tuple[Array, Mask]:
-        return view.levels.plain[2] + view.ahead[2] - view.now[2], view.week_ready
+        return view.ahead[2] + view.levels.week[self.place], view.week_ready
 
 
 class Yesterday(Stateless):
