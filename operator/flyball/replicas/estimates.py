@@ -48,14 +48,17 @@ def estimate(observation: Observation, settings: PlanSettings, peaks: Mapping[st
     reactive, proactive, lean, governing, doubts = None, None, None, "", []
     idle = True
     for need in observation.needs:
+        believed, doubt = _forecast(need, settings, peaks.get(need.name, 0.0))
         if known(need, settings):
-            wants = replicas(need.demand * (1 + settings.headroom), need.capacity)
-            keeps = replicas(need.demand * (1 + settings.headroom) * (1 + settings.tolerance), need.capacity)
+            demand = need.demand * (1 + settings.headroom)
+            if settings.miss_price is not None and believed is None:
+                demand = max(demand, price.worth(price.blind(need.demand), settings.miss_price * peaks.get(need.name, 0.0)))
+            wants = replicas(demand, need.capacity)
+            keeps = replicas(demand * (1 + settings.tolerance), need.capacity)
             if reactive is None or wants > reactive:
                 governing = need.name
             reactive, lean = max(reactive or 0, wants), max(lean or 0, keeps)
             idle = idle and need.demand == 0
-        believed, doubt = _forecast(need, settings, peaks.get(need.name, 0.0))
         if doubt:
             doubts.append(doubt)
         if believed is not None:

@@ -17,6 +17,10 @@ LADDER = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.
 """Chances that are weighed. With the engine's five alone a price falls between two of them and changes nothing; beyond .999, a minute and a half a
 day, a week's errors say nothing."""
 
+GROWTH = ((0.5, 1.05), (0.8, 1.2), (0.9, 1.3), (0.95, 1.4), (0.99, 1.7))
+"""Chances of the largest demand of the next two minutes over a minute's mean some seconds old, where no forecast says better: geometric means over
+crane-0..3 and the first half of worldcup98, each with the noise of a hundred replicas' requests."""
+
 Rung = tuple[float, tuple[float, ...]]
 """A chance, and the weights of the given demands that make its demand."""
 
@@ -36,6 +40,11 @@ def worth(chances: Sequence[tuple[float, float]], price: float) -> float:
         if demand + price * (1.0 - quantile) < cost:
             best, cost = demand, demand + price * (1.0 - quantile)
     return best
+
+
+def blind(demand: float) -> tuple[tuple[float, float], ...]:
+    """Chances where nothing but the demand of now is known."""
+    return tuple((quantile, growth * demand) for quantile, growth in GROWTH)
 
 
 @lru_cache(maxsize=64)

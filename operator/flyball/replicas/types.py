@@ -124,7 +124,8 @@ class PlanSettings:
     """A forecast above this multiple of the largest demand of late is not believed: bursts come, but no pattern foretells one never seen."""
     miss_price: float | None = None
     """What a minute with too few replicas is worth, in minutes of the replicas that the largest demand of late needs. With it, and where a need has
-    chances, the forecast to go by is the one worth its replicas (`price`) and not one quantile for all hours. None: the need's own forecast."""
+    chances, the forecast to go by is the one worth its replicas (`price`) and not one quantile for all hours; without a forecast the price decides
+    on headroom. None: the need's own forecast."""
     cost_ceiling: int | None = None
     """Replicas that the money allows; counts as a maximum, never below the minimum."""
     out: Behaviour = OUT

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyball.replicas import PlanSettings, PlanState, decide
-from flyball.replicas.price import rungs, worth
+from flyball.replicas.price import blind, rungs, worth
 from flyball.replicas.types import Need, Observation
 
 QUANTILES = (0.5, 0.8, 0.9, 0.95, 0.99)
@@ -69,6 +69,13 @@ def test_the_plan_goes_by_the_price_where_there_is_one_and_by_the_quantile_where
     assert look(Need("demand", 10.0, 1.0, forecast=80.0), miss_price=1.0) == 80
 
 
+def test_without_a_forecast_the_price_decides_on_headroom_and_without_a_price_there_is_none() -> None:
+    need = Need("demand", 100.0, 10.0)
+    assert look(need) == 11  # what the tolerance keeps
+    assert look(need, miss_price=0.0, tolerance=0.0) == math.ceil(10.5)
+    assert look(need, miss_price=100.0, tolerance=0.0) > 17
+
+
 def test_chances_beyond_belief_are_not_gone_by() -> None:
     need = Need("demand", 10.0, 1.0, forecast=10.0, chances=chances(500.0, 500.0, 500.0, 500.0, 500.0))
-    assert look(need, miss_price=1.0) == 11  # what the tolerance keeps of the demand of now
+    assert look(need, miss_price=1.0) == math.ceil(worth(blind(10.0), 100.0) * 1.1)  # as if there were no forecast

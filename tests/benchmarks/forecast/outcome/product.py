@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from flyball.replicas.estimates import CERTAIN, NEGLIGIBLE, PEAK_MEMORY_SECONDS
 from flyball.replicas.plan import decide
-from flyball.replicas.price import rungs
+from flyball.replicas.price import GROWTH, rungs
 from flyball.replicas.types import IN, Behaviour, Need, Observation, PlanSettings, PlanState
 from tests.benchmarks.forecast.cache import cached, source_of
 from tests.benchmarks.forecast.outcome import ours
@@ -132,15 +132,22 @@ def peaks(looks: Looks) -> Array:
 
 def priced(looks: Looks, chances: Array, prices: Array) -> Looks:
     """Looks of one column whose forecasts are those worth their replicas, a price a knob; `chances` (looks, quantiles)."""
-    ladder = rungs(ours.QUANTILES)
+    largest = peaks(looks)
+    forecast, blind = (
+        _worth(chances, ours.QUANTILES, largest, prices),
+        _worth(looks.seen[:, None] * np.array([growth for _, growth in GROWTH]), tuple(quantile for quantile, _ in GROWTH), largest, prices),
+    )
+    believed = (chances[:, -1:] > 0) & (forecast <= PlanSettings().most_growth * largest[:, None])
+    return replace(looks, ahead=np.where(believed, forecast, blind)[:, None], tolerance=np.zeros(1))
+
+
+def _worth(chances: Array, quantiles: tuple[float, ...], largest: Array, prices: Array) -> Array:
+    """`price.worth` at each look and price: (looks, prices)."""
+    ladder = rungs(quantiles)
     demands = np.maximum(chances @ np.array([weights for _, weights in ladder]).T, 0.0)
-    risk = 1.0 - np.array([quantile for quantile, _ in ladder])
-    largest = peaks(looks)[:, None]
-    ahead = np.empty((len(demands), 1, len(prices)))
-    for place, price in enumerate(prices):
-        chosen = (demands + price * largest * risk).argmin(axis=1)
-        ahead[:, 0, place] = np.take_along_axis(demands, chosen[:, None], axis=1)[:, 0]
-    return replace(looks, ahead=ahead, tolerance=np.zeros(1))
+    risk = largest[:, None] * (1.0 - np.array([quantile for quantile, _ in ladder]))
+    chosen = [(demands + price * risk).argmin(axis=1) for price in prices]
+    return np.stack([np.take_along_axis(demands, place[:, None], axis=1)[:, 0] for place in chosen], axis=1)
 
 
 def priced_one_by_one(looks: Looks, chances: Array, price: float, count: int) -> list[int]:
