@@ -17,7 +17,7 @@ LADDER = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.
 """Chances that are weighed. With the engine's five alone a price falls between two of them and changes nothing; beyond .999, a minute and a half a
 day, a week's errors say nothing."""
 
-GROWTH = ((0.5, 1.05), (0.8, 1.2), (0.9, 1.3), (0.95, 1.4), (0.99, 1.7))
+GROWTH = ((0.5, 1.04), (0.8, 1.12), (0.9, 1.23), (0.95, 1.33), (0.99, 1.78))
 """Chances of the largest demand of the next two minutes over a minute's mean some seconds old, where no forecast says better: geometric means over
 crane-0..3 and the first half of worldcup98, each with the noise of a hundred replicas' requests."""
 
