@@ -207,6 +207,15 @@ def test_a_cold_series_says_when_patterns_are_due() -> None:
     assert np.allclose(forecast.point[0], 5.0, rtol=1e-5)
 
 
+def test_bounds_are_acted_on_once_a_quarter_of_a_day_has_been_seen() -> None:
+    values = daily(1)
+    quarter = DAY // 4
+    engine = run(values[:quarter])
+    assert set(engine.forecast().reasons) == {Reason.COLD_START}
+    engine.update(times(1, quarter)[0], values[quarter])
+    assert engine.forecast().usable.all()
+
+
 def test_a_series_without_skill_is_given_its_level_and_says_so() -> None:
     """Yesterday's pattern turned upside down each day: whoever follows it loses to the last value."""
     base = daily(8, noise=0.3, seed=2)
