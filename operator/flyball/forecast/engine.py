@@ -17,6 +17,7 @@ from flyball.forecast.experts import View, ensemble, priors
 from flyball.forecast.forecast import Forecast, Reason
 from flyball.forecast.history import Array, History, Mask, Rescale
 from flyball.forecast.levels import Levels
+from flyball.forecast.peaks import Peaks
 from flyball.forecast.pending import Matured, Pending
 from flyball.forecast.profile import Profiles
 from flyball.forecast.settings import Settings
@@ -52,6 +53,7 @@ class Engine:
             count, settings.day + 2 * settings.spans[1] + settings.bin_steps + 2, settings.day, AROUND_SECONDS // settings.step_seconds
         )
         self.profiles = Profiles(count, settings)
+        self.peaks = Peaks(count, settings)
         self.levels = Levels(count, settings)
         self.shifts = ShiftDetector(count, settings)
         self.experts = ensemble(count, settings, shared)
@@ -123,6 +125,7 @@ class Engine:
             expert_names=tuple(expert.name for expert in self.experts),
             weights=np.moveaxis(self.weights, (0, 1, 2), (2, 1, 0)),
             useful_from=np.where(day_ready | (self.age < 0), np.nan, due),
+            peaks=self.peaks.at(self.step + np.array(settings.horizons)).T,
         )
 
     def state(self) -> bytes:
@@ -183,6 +186,7 @@ class Engine:
             before[change.which] = change.convert(before[change.which])
             self._rescale(step, change)
         self.profiles.update(step, self.history)
+        self.peaks.update(step, self.history)
         settings, history, z = self.settings, self.history, self.history.z()
         day_ready, week_ready = self.profiles.ready(self.age)
         steps = [step - SHIFT_STEPS, step, *(step + horizon for horizon in settings.horizons)]
@@ -221,10 +225,11 @@ class Engine:
 
     def _shift(self, z: Array, slow: Array, earlier: Array) -> None:
         """`slow` and `earlier`: the slow profile now and before the steps that are looked at."""
-        shifted, by, level = self.shifts.look(self.history, self.levels, slow - earlier)
+        shifted, by, level = self.shifts.look(self.history, self.levels, slow, slow - earlier)
         if shifted.any():
             self.levels.move(shifted, level.astype(np.float32), slow, by.astype(np.float32))
-            self.conformal.widen(shifted, by)
+            # A return was thought possible already: the shift before it has widened the bounds.
+            self.conformal.widen(shifted & (self.shifts.by != 0), by)
 
     def _fill(self, step: int) -> Array:
         """What stands in for a missing value: profile plus level (reference, section 4: better than the last value from gaps of minutes on)."""
@@ -269,5 +274,6 @@ class Engine:
         self.profiles.rescale(change)
         _, slow, _ = self._profiles([step], *self.profiles.ready(self.age))
         self.levels.rescale(change, slow[0])
+        self.shifts.rescale(change)
         for expert in self.experts:
             expert.rescale(change)

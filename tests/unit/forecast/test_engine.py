@@ -216,6 +216,16 @@ def test_bounds_are_acted_on_once_a_quarter_of_a_day_has_been_seen() -> None:
     assert engine.forecast().usable.all()
 
 
+def test_a_spike_is_forgotten_with_the_first_value_after_it_and_a_shift_that_stays_is_not() -> None:
+    plain = daily(4, noise=0.02)
+    begin = 3 * DAY
+    for returns in (True, False):
+        values = plain[: begin + 6].copy()
+        values[begin : begin + 5 if returns else None] *= 3.0
+        made = run(values).forecast().point[:, 0] / plain[begin + 6]
+        assert (np.abs(np.log(made / (1.0 if returns else 3.0))) < np.log(1.3)).all(), (returns, made)
+
+
 def test_a_series_without_skill_is_given_its_level_and_says_so() -> None:
     """Yesterday's pattern turned upside down each day: whoever follows it loses to the last value."""
     base = daily(8, noise=0.3, seed=2)
