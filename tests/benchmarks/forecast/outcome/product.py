@@ -29,8 +29,8 @@ from tests.benchmarks.forecast.outcome.simulate import score
 Array = NDArray[np.float64]
 Counts = NDArray[np.float32]
 NAME = "Flyball"
-LOOK_STEPS = 2
-"""The controller looks each 30 s."""
+LOOK_STEPS = 1
+"""The controller looks each 15 s (`runtime.settings`, tick_seconds)."""
 LOOK_SECONDS = LOOK_STEPS * STEP_SECONDS
 MOST = 100_000
 QUANTILES = (0.5, 0.8, 0.95)
