@@ -78,9 +78,8 @@ class Ahead:
         return self.forecast.at(self.place, seconds, quantile)
 
     def most(self, seconds: float, quantile: float) -> float:
-        """Largest demand between now and `seconds` ahead, at the quantile."""
-        between = [float(steps) * self.forecast.step_seconds for steps in self.forecast.horizons if steps * self.forecast.step_seconds < seconds]
-        return max(self.upper(at, quantile) for at in (*between, seconds))
+        """Largest demand between now and `seconds` ahead, at the quantile, and at this time of earlier days."""
+        return self.forecast.most(self.place, seconds, quantile)
 
     def skill(self, seconds: float) -> float:
         """1 - error / error of the better of last value and yesterday's, at the horizon nearest to `seconds`; NaN while unknown."""
