@@ -18,8 +18,8 @@ DEMAND = Demand.model_validate({"name": "requests", "counter": {"metric": "reque
 def ahead() -> Ahead:
     """A demand that grows, so that further ahead is more."""
     engine = Engine(1)
-    for minute in range(1, 121):
-        engine.update(60.0 * minute, [100.0 + minute])
+    for minute in range(1, 421):
+        engine.update(60.0 * minute, [100.0 + 0.3 * minute])
     return Ahead(engine.forecast(), 0)
 
 
