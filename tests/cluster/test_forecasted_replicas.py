@@ -5,9 +5,12 @@ Beside the object whose forecast is the engine's stand three whose forecasts are
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 
@@ -16,7 +19,7 @@ from hack.cluster.install import NAMESPACE, OPERATOR, install_flyball
 from hack.cluster.process import poll
 from tests.api_objects import minimal_pas
 from tests.cluster.broken_forecasts import WAYS
-from tests.cluster.replay import HIGH, LOW, Exporter, Replay
+from tests.cluster.replay import EVERY_SECONDS, HIGH, HISTORY_SECONDS, LOW, Exporter, Replay
 from tests.cluster.shop_metrics import Server
 from tests.operator.objects import Namespace, deployment
 from tests.operator.process import Operator, running
@@ -50,9 +53,18 @@ def replay(front: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     its = Replay(time.time() + AHEAD_SECONDS, front.name)
     exporter = Exporter(its)
     server = Server(tmp_path_factory.mktemp("prometheus"), exporter.port, "5s")
+    assert poll(lambda: samples(server) > HISTORY_SECONDS / EVERY_SECONDS, 30), "Prometheus did not take the past"
     yield its, server
     server.stop()
     exporter.close()
+
+
+def samples(server: Server) -> float:
+    """How many of the load's samples Prometheus has: an operator that asks before its first scrape finds no history."""
+    query = urlencode({"query": "count_over_time(requests_total[3d])"})
+    with urlopen(f"{server.url}/api/v1/query?{query}", timeout=10) as answer:
+        found = json.load(answer)["data"]["result"]
+    return float(found[0]["value"][1]) if found else 0.0
 
 
 @pytest.fixture
@@ -91,11 +103,12 @@ def test_replicas_are_asked_for_before_the_load_rises_and_broken_forecasts_fall_
 ) -> None:
     rises = replay[0].rises
     assert poll(lambda: replicas(front, "web") >= ASKED_AHEAD, rises - time.time()), (status(front, "web"), operator.log())
-    assert served(operator) == pytest.approx(LOW, rel=0.2), "the load has risen already"
-    assert usable(front, "web")[0] == "True"
+    assert 0 < served(operator) < 1.5 * LOW, "the load has risen already"
+    # The other objects' looks come within seconds of this one's.
+    assert poll(lambda: usable(front, "nothing") == ("False", "Implausible"), rises - time.time()), status(front, "nothing")
+    assert poll(lambda: usable(front, "web")[0] == "True", rises - time.time()), status(front, "web")
     for name in WAYS:
         assert replicas(front, name) == NEEDED_LOW, status(front, name)
-    assert usable(front, "nothing") == ("False", "Implausible")
 
     asked = replicas(front, "web")
     assert poll(lambda: served(operator) > 0.8 * HIGH, rises + 120 - time.time()), operator.log()
