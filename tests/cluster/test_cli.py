@@ -108,7 +108,7 @@ def own_crds(api_cluster: Cluster) -> Iterator[None]:
 def test_crds_are_applied_and_somebody_elses_fields_are_taken_only_by_force(api_cluster: Cluster, own_crds: None) -> None:
     code, text = flyball(api_cluster.kubeconfig, "crds", "apply")
     assert code == 0, text
-    assert text.splitlines() == ["latencyslos.flyball.dev is served", "throttleplans.flyball.dev is served"]
+    assert text.splitlines() == [f"{kind}.flyball.dev is served" for kind in ("latencyslos", "predictiveautoscalers", "throttleplans")]
     patch = json.dumps({"spec": {"names": {"shortNames": ["plan"]}}})
     api_cluster.kubectl("patch", "crd", "throttleplans.flyball.dev", "--type=merge", "--field-manager=somebody", "-p", patch)
     code, text = flyball(api_cluster.kubeconfig, "crds", "apply")
