@@ -101,7 +101,8 @@ def test_release_says_who_may_not(shop: Namespace) -> None:
 def own_crds(api_cluster: Cluster) -> Iterator[None]:
     """The kinds are the test's own; afterwards they are as other tests install them."""
     yield
-    api_cluster.kubectl("delete", "crd", "--ignore-not-found", "latencyslos.flyball.dev", "throttleplans.flyball.dev")
+    kinds = ("latencyslos", "predictiveautoscalers", "throttleplans")
+    api_cluster.kubectl("delete", "crd", "--ignore-not-found", *(f"{kind}.flyball.dev" for kind in kinds))
     install_flyball(api_cluster)
 
 
