@@ -24,6 +24,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup ## A cluster, a shop under load, first observed, then controlled (DEMO_MINUTES=10, KEEP=1)
 	$(PY) -m hack.demo
 
+.PHONY: example-predictive
+example-predictive: setup ## Replicas that are Ready before a load rises, in nine minutes (KEEP=1)
+	$(PY) -m hack.predictive
+
 .PHONY: cluster-up
 cluster-up: setup ## Leave a local cluster running, kubeconfig in build/cluster (FLAVOUR=api|node)
 	$(PY) -m hack.cluster up --flavour $(FLAVOUR)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from hack.cluster import components, images, leftovers, monitoring, pki, preflight, tools
+from hack.cluster import components, images, leftovers, metrics, monitoring, pki, preflight, tools
 from hack.cluster import layout as layouts
 from hack.cluster.component import READY_SECONDS, Component
 from hack.cluster.errors import ClusterError
@@ -95,7 +95,8 @@ class Cluster:
         leftovers.dismantle(self._layout, keep_logs)
 
     def component(self, name: str) -> Component:
-        """`etcd`, `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `containerd`, `kubelet`, `kube-proxy` or `prometheus`."""
+        """`etcd`, `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `containerd`, `kubelet`, `kube-proxy`, `prometheus`,
+        `metrics-server`."""
         layout, kit = self._layout, str(tools.path("kit"))
         commands: dict[str, Callable[[], list[str]]] = {
             "etcd": lambda: [kit, *components.etcd(layout)],
@@ -106,6 +107,7 @@ class Cluster:
             "kubelet": lambda: [kit, *components.kubelet(layout)],
             "kube-proxy": lambda: [kit, *components.proxy(layout)],
             "prometheus": lambda: monitoring.command(layout),
+            "metrics-server": lambda: metrics.command(layout, str(tools.path("metrics-server"))),
         }
         return Component(layout, self._sandbox, name, commands[name])
 
@@ -141,14 +143,28 @@ class Cluster:
         socket = str(self._layout.containerd_socket)
         self._sandbox.run(["ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", str(archive.resolve())], timeout=300)
 
-    def prometheus(self, scrape_interval_seconds: int = 5, static_targets: Mapping[str, Sequence[str]] | None = None) -> Prometheus:
-        """Start a Prometheus that scrapes annotated pods, the kubelet, and `static_targets` (job -> HOST:PORT)."""
+    def prometheus(
+        self, scrape_interval_seconds: int = 5, static_targets: Mapping[str, Sequence[str]] | None = None, history_days: int = 0
+    ) -> Prometheus:
+        """Start a Prometheus that scrapes annotated pods, the kubelet, and `static_targets` (job -> HOST:PORT).
+
+        With `history_days` it takes samples with times of so many days ago as well.
+        """
         tools.path("prometheus", self._progress)
-        (self._layout.home / "prometheus.yaml").write_text(monitoring.config(self._layout, scrape_interval_seconds))
+        (self._layout.home / "prometheus.yaml").write_text(monitoring.config(self._layout, scrape_interval_seconds, history_days))
         monitoring.write_targets(self._layout, static_targets or {})
         prometheus = Prometheus(self._layout, self.component("prometheus"))
         prometheus.start()
         return prometheus
+
+    def metrics_server(self) -> Component:
+        """Start a metrics-server, which HorizontalPodAutoscalers read CPU from; returns once the API server serves its answers."""
+        tools.path("metrics-server", self._progress)
+        server = self.component("metrics-server")
+        server.start()
+        self.kubectl("apply", "-f", "-", input=metrics.manifests(self._layout))
+        server.wait(lambda: json.loads(self.get(f"{metrics.API}/nodes"))["items"])
+        return server
 
     def get(self, path: str) -> bytes:
         """A raw GET of the API as the administrator."""

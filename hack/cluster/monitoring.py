@@ -78,8 +78,8 @@ def write_targets(layout: Layout, static: Mapping[str, Sequence[str]]) -> None:
     scratch.rename(file)
 
 
-def config(layout: Layout, interval_seconds: int) -> str:
-    """Prometheus' configuration (JSON is YAML)."""
+def config(layout: Layout, interval_seconds: int, history_days: int = 0) -> str:
+    """Prometheus' configuration (JSON is YAML). With `history_days` it takes samples that are so old, which an exporter gives with their times."""
     client = {"tls_config": {name: str(layout.pki / file) for name, file in _ADMIN.items()}}
     pods = {
         "job_name": "pods",
@@ -119,7 +119,8 @@ def config(layout: Layout, interval_seconds: int) -> str:
     }
     jobs = [pods, *([cadvisor] if layout.flavour is Flavour.NODE else []), _static(layout)]
     timing = f"{interval_seconds}s"
-    return json.dumps({"global": {"scrape_interval": timing, "scrape_timeout": timing}, "scrape_configs": jobs}, indent=1)
+    past = {"storage": {"tsdb": {"out_of_order_time_window": f"{history_days}d"}}} if history_days else {}
+    return json.dumps({"global": {"scrape_interval": timing, "scrape_timeout": timing}, "scrape_configs": jobs, **past}, indent=1)
 
 
 _ADMIN = {"ca_file": "ca.crt", "cert_file": "admin.crt", "key_file": "admin.key"}

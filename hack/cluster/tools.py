@@ -96,6 +96,7 @@ TOOLS = {
             package=f"{_HELM}/cmd/helm@{_HELM_VERSION}",
             variables=((f"{_HELM}/internal/version.version", _HELM_VERSION), *_CAPABILITIES),
         ),
+        Tool("metrics-server", 220, package="sigs.k8s.io/metrics-server/cmd/metrics-server@v0.9.0"),
         Tool("kindcheck", 10, module=HERE / "kindcheck"),
         Tool("shop", 20, module=HERE.parents[1] / "examples" / "shop"),
     )

@@ -4,50 +4,29 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 
-from hack.cluster import ClusterError
 from hack.cluster.layout import REPOSITORY
 from hack.demo import driver
-from hack.demo.errors import DemoError
+from hack.ending import ended
 
 OUTPUT = REPOSITORY / "build" / "demo"
-EXIT_INTERRUPTED = 130
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""A closed terminal or a kill cleans up as Ctrl-C does."""
 
 
 def main() -> int:
     options = arguments(sys.argv[1:])
-    for number in ENDINGS:
-        signal.signal(number, _end)
-    try:
-        driver.run(
+    return ended(
+        lambda: driver.run(
             options.minutes,
             options.observe_minutes,
             options.keep,
             options.output,
             options.name,
             lambda line: print(line, file=sys.stderr, flush=True),
-        )
-    except (DemoError, ClusterError) as error:
-        print(f"error: {error}\nThe logs of what ran, if it got that far, lie in {options.output / 'logs'} and build/cluster.", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("ended and removed", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    return 0
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    """Begin to clean up; a second Ctrl-C must not leave half a cluster."""
-    for ending in ENDINGS:
-        signal.signal(ending, signal.SIG_IGN)
-    print("interrupted: ending everything that the demo started", file=sys.stderr)
-    raise KeyboardInterrupt
+        ),
+        options.output,
+    )
 
 
 def arguments(given: list[str]) -> argparse.Namespace:

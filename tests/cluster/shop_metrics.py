@@ -127,11 +127,11 @@ class Shop:
 class Server:
     """Prometheus on loopback, which can be stopped and started again over the same data."""
 
-    def __init__(self, folder: Path, target_port: int) -> None:
+    def __init__(self, folder: Path, target_port: int, interval: str = "1s") -> None:
         self._folder, self._port = folder, free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         target = {"job_name": "shop", "honor_labels": True, "static_configs": [{"targets": [f"127.0.0.1:{target_port}"]}]}
-        settings = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [target]}
+        settings = {"global": {"scrape_interval": interval, "scrape_timeout": interval}, "scrape_configs": [target]}
         (folder / "prometheus.yaml").write_text(json.dumps(settings))
         self.start()
 

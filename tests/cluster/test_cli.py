@@ -101,14 +101,15 @@ def test_release_says_who_may_not(shop: Namespace) -> None:
 def own_crds(api_cluster: Cluster) -> Iterator[None]:
     """The kinds are the test's own; afterwards they are as other tests install them."""
     yield
-    api_cluster.kubectl("delete", "crd", "--ignore-not-found", "latencyslos.flyball.dev", "throttleplans.flyball.dev")
+    kinds = ("latencyslos", "predictiveautoscalers", "throttleplans")
+    api_cluster.kubectl("delete", "crd", "--ignore-not-found", *(f"{kind}.flyball.dev" for kind in kinds))
     install_flyball(api_cluster)
 
 
 def test_crds_are_applied_and_somebody_elses_fields_are_taken_only_by_force(api_cluster: Cluster, own_crds: None) -> None:
     code, text = flyball(api_cluster.kubeconfig, "crds", "apply")
     assert code == 0, text
-    assert text.splitlines() == ["latencyslos.flyball.dev is served", "throttleplans.flyball.dev is served"]
+    assert text.splitlines() == [f"{kind}.flyball.dev is served" for kind in ("latencyslos", "predictiveautoscalers", "throttleplans")]
     patch = json.dumps({"spec": {"names": {"shortNames": ["plan"]}}})
     api_cluster.kubectl("patch", "crd", "throttleplans.flyball.dev", "--type=merge", "--field-manager=somebody", "-p", patch)
     code, text = flyball(api_cluster.kubeconfig, "crds", "apply")

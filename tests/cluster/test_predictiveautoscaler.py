@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -133,6 +134,7 @@ def test_an_hpa_that_owns_the_replicas_is_left_alone_and_its_floor_is_moved_wher
     front.pas(via="HPAFloor")
     assert poll(lambda: front.floor() == 5, 70), front.seen()
     assert front.seen()["hpaFloor"] == 2
+    assert poll(lambda: front.replicas() == 5, 40), "the HPA itself brings the replicas that its floor asks for"
     front.pas(via="HPAFloor", suspend=True)
     assert poll(lambda: front.floor() == 2, SOON), front.seen()
 
@@ -156,3 +158,56 @@ def test_an_operator_that_is_killed_takes_nothing_away_when_it_is_back(front: Fr
     assert front.replicas() == 5
     prometheus.demand = 750.0
     assert poll(lambda: front.replicas() == 8, SOON), front.seen()
+
+
+def garbage(value: str) -> tuple[str, bytes]:
+    """An answer of Prometheus' form to any query, with this for a value."""
+    series = [{"metric": {"of": of}, "value": [1_800_000_000, value]} for of in ("rate", "newest")]
+    return "application/json", json.dumps({"status": "success", "data": {"resultType": "vector", "result": series}}).encode()
+
+
+def test_whatever_prometheus_does_replicas_are_held_and_go_on_when_it_is_back(front: Front, prometheus: Prometheus, operator: Operator) -> None:
+    front.pas()
+    prometheus.demand = 450.0
+    assert poll(lambda: front.replicas() == 5, SOON), front.seen()
+    prometheus.demand = 50.0
+    answers = [  # each another reason than the one before, which is written at once
+        (("text/html", b"<html>502 Bad Gateway</html>"), "and not as Prometheus does"),
+        (garbage("NaN"), "which is no count"),
+        (("application/json", b'{"status": "success", "data": 7}'), "in a form that is not its own"),
+        (garbage("1e300"), "nobody serves as much"),
+        (("application/json", b"{"), "cannot be reached"),
+        (garbage("-5"), "work per second is not negative"),
+    ]
+    for body, sentence in answers:
+        prometheus.instead = body
+        assert poll(lambda sentence=sentence: sentence in front.said("SignalsAvailable"), 15), (sentence, front.seen())
+        assert front.holds("Scaling") == ("True", "SignalsLost")
+    prometheus.instead = None
+    prometheus.stalled.set()
+    assert poll(lambda: "did not answer within" in front.said("SignalsAvailable"), 20), front.seen()
+    prometheus.stop()
+    prometheus.stalled.clear()
+    assert front.replicas() == 5
+    assert front.holds("Ready")[0] == "True"
+    prometheus.demand = 650.0
+    prometheus.start()
+    assert poll(lambda: front.replicas() == 7, 25), front.seen()
+    assert operator.http("readyz")[0] == 200
+
+
+def test_an_operator_that_is_killed_on_the_way_goes_on_from_where_it_was(front: Front, prometheus: Prometheus, operator: Operator) -> None:
+    front.pas(behavior={"scaleUp": {"policies": [{"type": "Pods", "value": 2, "periodSeconds": 4}]}})
+    prometheus.demand = 950.0
+    assert poll(lambda: front.replicas() >= 4, SOON), front.seen()
+    operator.kill()
+    counts = [front.replicas()]
+    assert 4 <= counts[0] < 10
+    operator.start()
+
+    def there() -> bool:
+        counts.append(front.replicas())
+        return counts[-1] == 10
+
+    assert poll(there, 50, step=0.2), operator.log()
+    assert {later - earlier for earlier, later in itertools.pairwise(counts)} == {0, 2}

@@ -41,6 +41,10 @@ class Operator:
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
+    def runs(self, *command: str) -> None:
+        """Run this in place of the command `flyball`."""
+        self._command[:1] = command
+
     def start(self) -> Operator:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FLYBALL_")}
         with self.log_file.open("ab") as log:

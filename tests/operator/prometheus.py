@@ -6,6 +6,7 @@ the real server (tests of signals, of the node tier, the demo).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
@@ -83,6 +84,10 @@ class Prometheus(Answers):
     def __init__(self) -> None:
         super().__init__()
         self._port = 0
+        self.instead: tuple[str, bytes] | None = None
+        """Content type and body that are sent in place of any answer."""
+        self.stalled = threading.Event()
+        """Set: no answer comes until it is cleared; a server that is too slow."""
         self.start()
 
     @property
@@ -95,12 +100,15 @@ class Prometheus(Answers):
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
-                body = json.dumps(its.answer(self.path.rsplit("/", 1)[1], form)).encode()
+                while its.stalled.is_set():
+                    time.sleep(0.05)
+                kind, body = its.instead or ("application/json", json.dumps(its.answer(self.path.rsplit("/", 1)[1], form)).encode())
                 self.send_response(200)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(OSError):  # whoever asked has given up meanwhile
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

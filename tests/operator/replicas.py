@@ -88,6 +88,7 @@ class Told(Forecasts):
             expert_names=("level",),
             weights=np.ones((1, 2, 1), np.float32),
             useful_from=np.array([math.nan]),
+            peaks=np.zeros((1, 2), np.float32),
         )
         return Ahead(forecast, 0)
 

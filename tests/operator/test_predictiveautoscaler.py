@@ -58,6 +58,7 @@ def test_demand_that_is_only_forecast_brings_replicas_before_it_comes(scene: Sce
     [
         ("not a number", math.nan, Reason.OK),
         ("wild", 1e9, Reason.OK),
+        ("beyond any demand", 1e30, Reason.OK),
         ("nothing", 0.0, Reason.OK),
         ("constant and low", 30.0, Reason.OK),
         ("without skill", 900.0, Reason.NO_SKILL),
@@ -399,6 +400,30 @@ def test_a_clock_that_jumps_moves_no_replica(scene: Scene) -> None:
         scene.now += jump
         scene.pass_time(30)
         assert scene.replicas == 5
+
+
+@pytest.mark.parametrize("jump", [-7200.0, 7200.0])
+def test_after_a_jump_of_the_clock_fewer_replicas_come_after_a_window_and_status_and_signals_go_on(scene: Scene, jump: float) -> None:
+    scene.answers.demand = 450
+    scene.pass_time(600)
+    assert scene.replicas == 5
+    scene.now += jump
+    scene.answers.demand = 100
+    scene.pass_time(285)
+    assert scene.replicas == 5
+    assert scene.status["demands"][0]["served"] == "100"
+    scene.pass_time(30)
+    assert scene.replicas == 2
+
+
+def test_an_outage_of_prometheus_is_not_believed_for_longer_because_the_clock_went_back(scene: Scene) -> None:
+    scene.prometheus.away = True
+    scene.look()
+    assert scene.condition("SignalsAvailable") == ("False", "PrometheusUnreachable")
+    scene.prometheus.away = False
+    scene.now -= 7200
+    scene.look()
+    assert scene.condition("SignalsAvailable") == ("True", "SignalsFresh")
 
 
 def test_metrics_tell_wish_and_reality(scene: Scene) -> None:

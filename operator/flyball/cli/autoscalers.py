@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import click
-
 from flyball.api.conditions import ConditionType, Status
-from flyball.api.meta import InvalidObject
 from flyball.api.predictiveautoscaler import PredictiveAutoscaler
 from flyball.api.predictiveautoscaler_status import ScalingRecord
+from flyball.cli.shared import only, read
 from flyball.cli.table import table
 from flyball.kube import paths
 from flyball.kube.client import Kube, NotFound
 
+KIND = "PredictiveAutoscaler"
 NAMES = ("pas", "predictiveautoscaler", "predictiveautoscalers")
 HEADER = ("NAMESPACE", "NAME", "MODE", "STATE", "TARGET", "REPLICAS", "READY", "WANTED", "REACTIVE", "PROACTIVE", "FORECAST")
 NOTHING = "-"
@@ -30,22 +29,12 @@ async def list_autoscalers(kube: Kube, namespace: str | None) -> list[dict[str, 
 
 async def find_autoscaler(kube: Kube, name: str, namespace: str | None) -> dict[str, Any]:
     """The one of that name; without a namespace, the only one of that name in the cluster."""
-    found = [raw for raw in await list_autoscalers(kube, namespace) if raw["metadata"]["name"] == name]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        namespaces = ", ".join(sorted(raw["metadata"]["namespace"] for raw in found))
-        raise click.ClickException(f"There is a PredictiveAutoscaler {name} in each of {namespaces}; choose one with -n.")
-    raise click.ClickException(f"There is no PredictiveAutoscaler {name} in {f'namespace {namespace}' if namespace else 'this cluster'}.")
+    return only(await list_autoscalers(kube, namespace), KIND, name, namespace)
 
 
 def parse(raw: dict[str, Any]) -> PredictiveAutoscaler:
     """The object as a model, for reading."""
-    try:
-        return PredictiveAutoscaler.parse(raw)
-    except InvalidObject as error:
-        its = raw["metadata"]
-        raise click.ClickException(f"PredictiveAutoscaler {its['namespace']}/{its['name']} cannot be read by this version: {error}") from error
+    return read(PredictiveAutoscaler.parse, KIND, raw)
 
 
 def render(objects: list[dict[str, Any]]) -> str:

@@ -55,19 +55,29 @@ async def list_objects(kube: Kube, namespace: str | None) -> list[dict[str, Any]
 
 async def find_object(kube: Kube, name: str, namespace: str | None) -> dict[str, Any]:
     """The LatencySLO of that name; without a namespace, the only one of that name in the cluster."""
-    found = [raw for raw in await list_objects(kube, namespace) if raw["metadata"]["name"] == name]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        namespaces = ", ".join(sorted(raw["metadata"]["namespace"] for raw in found))
-        raise click.ClickException(f"There is a LatencySLO {name} in each of {namespaces}; choose one with -n.")
-    raise click.ClickException(f"There is no LatencySLO {name} in {f'namespace {namespace}' if namespace else 'this cluster'}.")
+    return only(await list_objects(kube, namespace), "LatencySLO", name, namespace)
 
 
 def parse(raw: dict[str, Any]) -> LatencySLO:
     """The object as a model, for reading."""
+    return read(LatencySLO.parse, "LatencySLO", raw)
+
+
+def only(objects: list[dict[str, Any]], kind: str, name: str, namespace: str | None) -> dict[str, Any]:
+    """The one of that name among objects of a namespace, or of all."""
+    found = [raw for raw in objects if raw["metadata"]["name"] == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        namespaces = ", ".join(sorted(raw["metadata"]["namespace"] for raw in found))
+        raise click.ClickException(f"There is a {kind} {name} in each of {namespaces}; choose one with -n.")
+    raise click.ClickException(f"There is no {kind} {name} in {f'namespace {namespace}' if namespace else 'this cluster'}.")
+
+
+def read(model: Callable[[dict[str, Any]], T], kind: str, raw: dict[str, Any]) -> T:
+    """An object as its model; one of another version is told in a sentence."""
     try:
-        return LatencySLO.parse(raw)
+        return model(raw)
     except InvalidObject as error:
         its = raw["metadata"]
-        raise click.ClickException(f"LatencySLO {its['namespace']}/{its['name']} cannot be read by this version: {error}") from error
+        raise click.ClickException(f"{kind} {its['namespace']}/{its['name']} cannot be read by this version: {error}") from error

@@ -32,6 +32,11 @@ class Aggregator:
         """Weights (experts, horizons, series), summing to 1 over experts; `awake` (experts, series), at least one awake."""
         return self._weigh(self.losses, self.gaps, awake[:, None, :], self.prior)
 
+    def begin(self, which: Mask) -> None:
+        """Most experts of these series (series,) have just woken: what the others lost or won without them says nothing about the whole."""
+        self.losses[:, :, which] = 0.0
+        self.gaps[:, which] = 0.0
+
     def learn(self, matured: Matured, actual: Array, known: Mask, size: Array) -> None:
         """Origins have matured: the value that came (series,), which of them to learn from (M, series), usual sizes of the series."""
         awake = np.swapaxes(matured.awake, 0, 1) & known

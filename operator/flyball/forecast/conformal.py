@@ -27,6 +27,8 @@ FAST_STEPS = 30
 """Span of recent volatility in steps, at least; never less than the horizon."""
 TOD_GAIN = 0.3
 """A day's share in the time-of-day volatility."""
+UNSCALED = 120
+"""Outcomes after which a scale at the floor is a series that never moves, and no longer one that nothing is known of."""
 FLOOR = 1e-3
 """Volatility of a series that never moved, in z (about a thousandth of its size)."""
 
@@ -53,8 +55,19 @@ class Conformal:
         """(horizons, series): the size of an error that is usual now for each horizon."""
         settings = self.settings
         places = [((step + horizon) // settings.bin_steps) % settings.bins for horizon in settings.horizons]
-        usual = np.where(self.of_day[places] > 0, self.of_day[places], self.slow)
-        return np.asarray(np.sqrt(np.maximum(self.fast, FLOOR) * np.maximum(usual, FLOOR)), np.float32)
+        fast = self._fast()
+        usual = np.where(self.of_day[places] > 0, self.of_day[places], np.where(self.seen[self.middle] > 0, self.slow, fast))
+        return np.asarray(np.sqrt(np.maximum(fast, FLOOR) * np.maximum(usual, FLOOR)), np.float32)
+
+    def _fast(self) -> Array:
+        """Recent volatility (horizons, series); of a horizon without outcomes yet what the one before it says, grown as a random walk's."""
+        if (self.seen > 0).all():
+            return self.fast
+        fast = self.fast.copy()
+        for place in range(1, len(fast)):
+            growth = np.float32(np.sqrt(self.settings.horizons[place] / self.settings.horizons[place - 1]))
+            fast[place] = np.where(self.seen[place] > 0, fast[place], growth * fast[place - 1])
+        return fast
 
     def learn(self, matured: Matured, step: int, error: Array, known: Mask) -> None:
         """Origins have matured at `step`: their errors in z (M, series), and which to learn from."""
@@ -68,9 +81,11 @@ class Conformal:
         forget = np.exp(-matured.elapsed / (MEMORY_DAYS * settings.day)).astype(np.float32)[:, None]
         score = np.arcsinh(error / np.maximum(matured.scale, FLOOR))
         bins = np.clip(((score + EDGE) * (BINS / (2 * EDGE))).astype(np.intp), 0, BINS - 1)
+        # An origin made before any outcome had no scale: its score would be hundreds, and a day's bounds with it.
+        scored = known & ((matured.scale > FLOOR) | (self.seen[which] > UNSCALED))
         for place, horizon in enumerate(which):
-            self.mass[horizon] *= np.where(known[place], forget[place], np.float32(1.0))
-            series = np.flatnonzero(known[place])
+            self.mass[horizon] *= np.where(scored[place], forget[place], np.float32(1.0))
+            series = np.flatnonzero(scored[place])
             self.mass[horizon, bins[place, series], series] += 1.0
             if horizon == self.middle:
                 self._learn_usual(step, size[place], known[place], float(elapsed[place, 0]), first[place])

@@ -21,7 +21,7 @@ GAIN = 10.0
 SMALLEST = 1e-9
 """Usual size of a series that has only been zero."""
 PEAK_DAYS = 7.0
-"""e-folding time of the largest value seen."""
+"""A weekly peak still counts for a third a week later."""
 DRIFT = 3.0
 """The usual size follows when the mean of a day has left it by this factor; less would cost conversions and change nothing."""
 
@@ -54,7 +54,7 @@ class History:
         self.seen = np.zeros(count, np.int64)  # values known so far
         self.missing = np.zeros(count, np.int32)  # steps since the last known value
         self.mean = np.zeros(count, np.float64)  # of known values; of about a day once there is a day
-        self.peak = np.zeros(count, np.float32)  # largest value seen, forgotten over weeks
+        self.peak = np.zeros(count, np.float32)  # largest value known, forgotten by half in five days
         self.size = np.full(count, SMALLEST, np.float32)
 
     def push(self, values: Array, known: Mask) -> Rescale | None:
@@ -64,7 +64,8 @@ class History:
         self.steps += 1
         self.missing = np.where(known, 0, self.missing + 1).astype(np.int32)
         self.seen += known
-        self.peak = np.maximum(self.peak * np.float32(np.exp(-1.0 / (PEAK_DAYS * self.day))), np.where(known, values, np.float32(0.0)))
+        keep = np.float32(np.exp(-1.0 / (PEAK_DAYS * self.day)))
+        self.peak = np.where(known, np.maximum(self.peak * keep, values), self.peak).astype(np.float32)
         weight = known / np.clip(self.seen, 1, self.day)
         self.mean += weight * (values - self.mean)
         change = self._rescale(known)

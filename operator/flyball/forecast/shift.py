@@ -1,14 +1,15 @@
 """Level shifts: a release, a new customer, half the traffic gone. Seen within three steps, so that no hour's average drags behind.
 
 The mean of the last three steps is compared with where level and profile stood before them. A shift is told when it is far outside what this
-comparison usually gives for the series, large enough to matter, and of one sign. A peak that passes is two shifts.
+comparison usually gives for the series, large enough to matter, and of one sign. A peak that passes is a shift and its return: for a quarter of an
+hour the level from before is remembered, and the first value near it brings it back at once.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from flyball.forecast.history import Array, History, Mask
+from flyball.forecast.history import Array, History, Mask, Rescale
 from flyball.forecast.levels import Levels
 from flyball.forecast.settings import Settings
 
@@ -21,7 +22,10 @@ SMALLEST = 0.35
 SAME = 0.5
 """Each of the steps must show so much of the shift."""
 REST_STEPS = 15
-"""A series is called shifted for so long."""
+"""A series is called shifted for so long, and may return."""
+NEAR = 0.3
+"""A value within this share of the shift from where level and profile would stand without it has returned; the level itself is then at least twice
+as far away, so that noise on a new level seldom reaches there."""
 
 
 class ShiftDetector:
@@ -31,10 +35,15 @@ class ShiftDetector:
         self.usual = np.zeros(count, np.float32)
         self.looks = np.zeros(count, np.int32)
         self.left = np.zeros(count, np.int32)
+        self.before = np.zeros(count, np.float32)  # level less profile from before the last shift
+        self.by = np.zeros(count, np.float32)  # the last shift while it may still return, else 0
         self.day = settings.day
 
-    def look(self, history: History, levels: Levels, rise: Array) -> tuple[Mask, Array, Array]:
-        """Which series have shifted, by how much, and to which level (series,); `rise` is what the profile explains of the last steps."""
+    def look(self, history: History, levels: Levels, profile: Array, rise: Array) -> tuple[Mask, Array, Array]:
+        """Which series have shifted or returned, by how much, and to which level (series,).
+
+        `profile` is the slow profile now, `rise` what it explains of the last steps.
+        """
         recent = np.stack([history.z(lag) for lag in range(STEPS)])
         known = np.logical_and.reduce([history.valid(lag) for lag in range(STEPS)]) & (levels.count > levels.back)
         before = levels.ring[(levels.place - STEPS) % len(levels.ring)] + rise
@@ -52,5 +61,16 @@ class ShiftDetector:
         gain = np.where(known, np.maximum(4.0 / self.day, 1.0 / np.maximum(self.looks, 1)), 0.0)
         limit = np.where(self.looks > levels.back, TIMES_USUAL * np.maximum(self.usual, SMALLEST / TIMES_USUAL), np.inf)
         self.usual += (gain * (np.minimum(size, limit) - self.usual)).astype(np.float32)
-        self.left = np.where(shifted, REST_STEPS, np.maximum(self.left - 1, 0)).astype(np.int32)
-        return shifted, by, recent.mean(axis=0)
+        without = self.before + profile
+        returned = history.valid(0) & (self.left > 0) & (np.abs(recent[0] - without) < NEAR * np.abs(self.by))
+        by = np.where(returned, -self.by, by)
+        level = np.where(returned, without, recent.mean(axis=0))
+        shifted &= ~returned
+        self.left = np.where(shifted, REST_STEPS, np.where(returned, 0, np.maximum(self.left - 1, 0))).astype(np.int32)
+        self.before = np.where(shifted, before - profile, self.before).astype(np.float32)
+        self.by = np.where(shifted, by, np.where(self.left > 0, self.by, 0.0)).astype(np.float32)
+        return shifted | returned, by, level
+
+    def rescale(self, change: Rescale) -> None:
+        """What was remembered is in the old scale: who is rescaled does not return."""
+        self.by[change.which] = 0.0

@@ -27,6 +27,12 @@ class Skill:
         self.demoted = np.zeros((horizons, count), np.bool_)
         self.day = day
 
+    def begin(self, which: Mask) -> None:
+        """Patterns of these series have just become known: how the combination did without them says nothing about it."""
+        self.errors[:, :, which] = 0.0
+        self.seen[:, which] = 0
+        self.demoted[:, which] = False
+
     def learn(self, which: NDArray[np.intp], errors: Array, known: Mask, elapsed: NDArray[np.int64]) -> None:
         """`errors` (3, M, series), absolute, of origins of the horizons `which` that have matured. NaN: there was no such forecast."""
         self.seen[which] += known

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 1
+VERSION = 2
 HEADER = "header"
 
 
@@ -25,7 +25,7 @@ class StateError(ValueError):
 
 
 def dump(engine: Any) -> bytes:
-    """The engine's state; some 40 kB a series at one-minute steps."""
+    """The engine's state; some 50 kB a series at one-minute steps."""
     header = {"version": VERSION, "count": engine.count, "settings": asdict(engine.settings)}
     arrays: dict[str, Any] = {HEADER: np.array(json.dumps(header))}
     for path, owner, name in _places(engine, ""):

@@ -155,8 +155,7 @@ def play(
         forecast = made[minute] = engine.forecast()
         made.pop(minute - longest - 1, None)
         usable = bool(forecast.usable[0]) and forecast.reasons[0] is not Reason.NO_SKILL
-        grid = [float(steps) * MINUTE for steps in forecast.horizons if steps <= delay]
-        most = max(forecast.at(0, seconds, quantile) for seconds in (*grid, delay * float(MINUTE))) if usable else None
+        most = forecast.most(0, delay * float(MINUTE), quantile) if usable else None
         need = Need("demand", value, capacity, 0.0 if math.isfinite(value) else math.inf, most)
         runs[0].step(minute, need, scored)
         runs[1].step(minute, replace(need, forecast=None), scored)

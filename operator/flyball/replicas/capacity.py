@@ -11,7 +11,7 @@ The plan uses the careful end of the estimate: guessing too little capacity cost
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 HALF_LIFE_SECONDS = 6 * 3600.0
 """A sample's weight halves in this time: half a working day, so that a release is learned within one, and a night's quiet does not erase the day."""
@@ -62,7 +62,7 @@ def learn(capacity: Capacity, time: float, demand_per_replica: float, utilisatio
         return capacity
     elapsed = time - capacity.time if math.isfinite(capacity.time) else SAMPLE_SECONDS
     if elapsed <= 0:
-        return capacity
+        return replace(capacity, time=time)  # a clock that went back costs a sample and no more
     fade = 0.5 ** (elapsed / HALF_LIFE_SECONDS)
     share = min(1.0, elapsed / SAMPLE_SECONDS)
     x, u = demand_per_replica, utilisation

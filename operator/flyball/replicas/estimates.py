@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flyball.replicas import price
 from flyball.replicas.types import Need, Observation, PlanSettings
 
 PEAK_MEMORY_SECONDS = 7 * 86_400.0
@@ -47,14 +48,18 @@ def estimate(observation: Observation, settings: PlanSettings, peaks: Mapping[st
     reactive, proactive, lean, governing, doubts = None, None, None, "", []
     idle = True
     for need in observation.needs:
+        largest = max(need.largest if math.isfinite(need.largest) else 0.0, peaks.get(need.name, 0.0))
+        believed, doubt = _forecast(need, settings, largest)
         if known(need, settings):
-            wants = replicas(need.demand * (1 + settings.headroom), need.capacity)
-            keeps = replicas(need.demand * (1 + settings.headroom) * (1 + settings.tolerance), need.capacity)
+            demand = need.demand * (1 + settings.headroom)
+            if settings.miss_price is not None and believed is None:
+                demand = max(demand, price.worth(price.blind(need.demand), settings.miss_price * largest))
+            wants = replicas(demand, need.capacity)
+            keeps = replicas(demand * (1 + settings.tolerance), need.capacity)
             if reactive is None or wants > reactive:
                 governing = need.name
             reactive, lean = max(reactive or 0, wants), max(lean or 0, keeps)
             idle = idle and need.demand == 0
-        believed, doubt = _forecast(need, settings, peaks.get(need.name, 0.0))
         if doubt:
             doubts.append(doubt)
         if believed is not None:
@@ -92,13 +97,16 @@ def _forecast(need: Need, settings: PlanSettings, peak: float) -> tuple[float | 
         return None, f"{need.name}: {need.why}" if need.why else ""
     if not _carries(need):
         return None, f"{need.name}: what a replica carries is not known yet."
-    if not math.isfinite(need.forecast) or need.forecast < 0:
-        return None, f"{need.name}: the forecast is {need.forecast}, which is no demand."
     if peak <= 0:
         return None, f"{need.name}: no demand has been seen that the forecast could be held against."
-    if need.forecast > settings.most_growth * peak:
+    forecast = need.forecast
+    if settings.miss_price is not None and need.chances:
+        forecast = price.worth(need.chances, settings.miss_price * peak)
+    if not math.isfinite(forecast) or forecast < 0:
+        return None, f"{need.name}: the forecast is {forecast}, which is no demand."
+    if forecast > settings.most_growth * peak:
         return (
             None,
-            f"{need.name}: the forecast of {need.forecast:g} is more than {settings.most_growth:g} times the largest demand of late, {peak:g}.",
+            f"{need.name}: the forecast of {forecast:g} is more than {settings.most_growth:g} times the largest demand of late, {peak:g}.",
         )
-    return need.forecast, ""
+    return forecast, ""

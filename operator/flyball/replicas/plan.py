@@ -14,7 +14,7 @@ AWS predictive scaling, which never scales in on a forecast either.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flyball.replicas import limits
 from flyball.replicas.estimates import Estimates, estimate, fade, known
@@ -33,6 +33,8 @@ def decide(state: PlanState, observation: Observation, settings: PlanSettings) -
     now = observation.time
     if not state.peaks_at <= now:  # the first look, or a clock that went back: windows begin anew, and nothing goes before one has passed
         state = PlanState(peaks=state.peaks, since=now, last_demand_at=now)
+    elif now - state.peaks_at > settings.stale_seconds:  # nobody looked, or the clock jumped: what was needed meanwhile is not known
+        state = replace(state, since=now, last_demand_at=now)
     peaks = fade(state.peaks, now - state.peaks_at if math.isfinite(state.peaks_at) else 0.0, observation, settings)
     estimates = estimate(observation, settings, peaks)
     demanded = now if not estimates.idle else state.last_demand_at

@@ -19,9 +19,13 @@ from flyball.signals.prometheus import Prometheus
 STEP_SECONDS = 60
 RATE_SECONDS = 60.0
 """Time that a demand is averaged over: four scrapes of 15 s, as rate() needs two and one may be lost."""
+BEHIND_SECONDS = RATE_SECONDS / 2
+"""A mean over a minute is that of half a minute ago, while load rises: the forecast is asked for so much further ahead."""
 HISTORY_REST = 3.0
 """After a chunk of history, this many times as long as it took is rested: history takes a quarter of one query thread of the server, at most."""
 CHUNK_POINTS = 360
+LARGEST = 1e15
+"""Work per second above this is nobody's; the engine's numbers are of single precision, and their squares have to stay finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +118,12 @@ def _points(series: list[Series]) -> dict[float, float]:
     if len(series) > 1:
         raise SignalError(NoValue.SEVERAL_SERIES, f"The demand must be one series and is {len(series)}; aggregate it, for example with sum().")
     points = series[0].points if series else ()
-    return {time: value for time, value in points if math.isfinite(value) and value >= 0}
+    return {time: value for time, value in points if 0 <= value <= LARGEST}
 
 
 def _sound(value: float) -> float:
     if value < 0:
         raise SignalError(NoValue.NOT_A_NUMBER, f"The demand is {value:g}; work per second is not negative.")
+    if value > LARGEST:
+        raise SignalError(NoValue.NOT_A_NUMBER, f"The demand is {value:g}; nobody serves as much.")
     return value

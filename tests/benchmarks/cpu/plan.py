@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from flyball.sim.policies.bandit import LADDER
+from tests.benchmarks.cpu.candidates import Candidate
 from tests.benchmarks.cpu.cells import Cell
-from tests.benchmarks.cpu.runs import Candidate, Score, score
+from tests.benchmarks.cpu.runs import Score, score
 from tests.benchmarks.cpu.tune import Span, cheapest, coordinate
 
 SPANS = {
@@ -38,6 +39,21 @@ class Scope:
     pairs: tuple[str, ...] = ()
     burst_pairs: tuple[str, ...] = ()
     minutes_objective: bool = False
+    classes: tuple[bool, ...] = (False, True)
+    """Without the burst allowance, and with it."""
+
+    def only(self, kinds: Sequence[str]) -> Scope:
+        """The same, of these policies alone."""
+        tuned, untuned, pairs, burst_pairs = (
+            tuple(kind for kind in its if kind in kinds) for its in (self.tuned, self.untuned, self.pairs, self.burst_pairs)
+        )
+        return replace(self, tuned=tuned, untuned=untuned, pairs=pairs, burst_pairs=burst_pairs)
+
+    def of(self, cell: Cell) -> Scope:
+        """What of it is run on a cell: on random applications the baselines and ours on one seed, since inference draws from applications."""
+        if not cell.application.startswith("random-"):
+            return self
+        return replace(self.only((*THRESHOLDS, "flyball")), seeds=self.seeds[:1], minutes_objective=False)
 
     def seeds_of(self, kind: str) -> tuple[int, ...]:
         return self.seeds[:1] if kind in FIRST_SEED_ONLY else self.seeds
@@ -52,8 +68,6 @@ FULL = Scope(
     ("our-pair",),
     minutes_objective=True,
 )
-RANDOM = Scope(3 * 3600, (1,), THRESHOLDS, ("flyball",))
-"""Inference draws from applications, not from seeds."""
 QUICK = Scope(SEARCH_SECONDS, (1,), ("k8s-cpu-fast",), ("flyball", "autothrottle-no-warm-up"))
 
 
@@ -72,6 +86,7 @@ class Row:
     met: bool
     seed: int
     score: Score = field(repr=False)
+    variant: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Keys as the report has them; what is not known is null."""
@@ -96,16 +111,31 @@ class Row:
 def of_cell(cell: Cell, scope: Scope) -> list[Row]:
     """Everything on a cell that needs no other cell."""
     rows: list[Row] = []
-    for burst in (False, True):
+    for burst in scope.classes:
         kinds = scope.tuned if not burst else tuple(kind for kind in scope.tuned if kind in THRESHOLDS)
         for kind in kinds:
             rows += tuned(cell, kind, scope, burst=burst, objective="H")
-        if scope.minutes_objective and not burst:
+        if scope.minutes_objective and not burst and "k8s-cpu-fast" in scope.tuned:
             rows += tuned(cell, "k8s-cpu-fast", scope, burst=False, objective="M")
         for kind in scope.burst_pairs if burst else scope.pairs:
             rows += pair(cell, kind, scope, burst=burst)
-        for kind in scope.untuned if not burst else ("flyball",):
+        for kind in scope.untuned if not burst else tuple(kind for kind in scope.untuned if kind == "flyball"):
             rows += runs(cell, Candidate(kind), scope, burst=burst, objective="H", tuning=UNTUNED)
+    return rows
+
+
+def of_variant(cell: Cell, scope: Scope) -> list[Row]:
+    """A cell with one thing changed, on the first seed: the product, and the baselines tuned to it where the change concerns them. Nodes with little
+    room are compared with the burst allowance on both sides."""
+    scope = replace(scope, seeds=scope.seeds[:1])
+    burst = cell.contention > 0
+    rows: list[Row] = []
+    if cell.contention or cell.slack:
+        for kind in scope.tuned:
+            if kind in THRESHOLDS:
+                rows += tuned(cell, kind, scope, burst=burst, objective="H")
+    if "flyball" in scope.untuned:
+        rows += runs(cell, Candidate("flyball"), scope, burst=burst, objective="H", tuning=UNTUNED)
     return rows
 
 
@@ -155,7 +185,7 @@ def runs(cell: Cell, candidate: Candidate, scope: Scope, *, burst: bool, objecti
     about = (cell.application, cell.trace, cell.holdout, candidate.kind, candidate.params, tuning, burst, objective)
     for seed in scope.seeds_of(candidate.kind):
         got = score(candidate, cell, seed, burst=burst, seconds=scope.seconds)
-        rows.append(Row(*about, got.meets(objective), seed, got))
+        rows.append(Row(*about, got.meets(objective), seed, got, cell.variant))
     return rows
 
 

@@ -22,14 +22,15 @@ def lines(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """A line for each policy on each cell: means over seeds, the worst of them for the objective."""
     groups: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.application, row.trace, row.burst, row.tuning, row.policy, row.objective), []).append(row)
+        groups.setdefault((row.application, row.trace, row.variant, row.burst, row.tuning, row.policy, row.objective), []).append(row)
     made = []
     for its in groups.values():
         first, scores = its[0], [row.score for row in its]
         parameters = "/".join(f"{value:.2f}" for value in first.parameters)
         made.append(
             (
-                first.application, first.trace, "burst" if first.burst else "", f"{first.policy} {parameters}".strip(),
+                first.application, ", ".join(filter(None, (first.trace, first.variant))), "burst" if first.burst else "",
+                f"{first.policy} {parameters}".strip(),
                 TUNINGS[first.tuning] + (" (M)" if first.objective == "M" else ""), _yes(all(score.meets("H") for score in scores)),
                 _yes(all(score.meets("M") for score in scores)), _mean([score.cores for score in scores]),
                 _mean([score.cores_used for score in scores]),
@@ -42,6 +43,7 @@ def lines(rows: Sequence[Row]) -> list[tuple[str, ...]]:
 
 def losses(rows: Sequence[Row]) -> list[str]:
     """Sentences on what fell short."""
+    rows = [row for row in rows if not row.variant]
     said = []
     for burst in (False, True):
         name = "with burst" if burst else "without burst"

@@ -1,54 +1,35 @@
 """Runs of the comparison: one policy on one cell at one seed, scored, and kept by the hash of all that decides the score.
 
-A kept score is found again by application, load, policy, class, seed and code: the simulator's sources and the policy's for peers, the controllers'
-too for what runs the product's own. An interrupted bench goes on where it was.
+A kept score is found again by application, load, policy, class, seed and code (`candidates.code`, and this file, which scores).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from flyball.sim.arrivals import Arrivals
 from flyball.sim.plant import Overloaded
-from flyball.sim.policies import FAST, SLOW, Autothrottle, CpuBurst, OurPair, PaperPair, Phase, Static, Threshold, Vpa, flyball
+from flyball.sim.policies import Autothrottle, Phase
 from flyball.sim.policies.bandit import Seen
-from flyball.sim.policy import Policy
 from flyball.sim.result import Result
-from flyball.sim.run import Run, Settings
+from flyball.sim.run import Run
+from tests.benchmarks.cpu.candidates import SETTLE_SECONDS, TUNED, Candidate, code, make, settings
 from tests.benchmarks.cpu.cells import Cell, load, rates
+from tests.benchmarks.cpu.kept import keep, place, read, sources
 
-ROOT = Path(__file__).resolve().parents[3]
-CACHE = Path(os.environ.get("FLYBALL_BENCH_CACHE") or ROOT / "build" / "bench" / "cpu-cache")
-SETTLE_SECONDS = 300.0
-"""Not scored: K8s-CPU sees its first full window then. The first hour's objective counts from the start all the same."""
 GIVE_UP = 1.2
 """A run that has this many times the allowed slow requests of some hour is lost for its objective, and ended. Not less: those that ended late belong
 to minutes before."""
 DEAD_BAND = 0.10
 """A resize of requests is asked for when the quota differs from them by more, and is in force a minute later."""
 WARM_UP_SEED = 9_000
-OURS = ("flyball", "our-pair")
-TUNED = ("k8s-cpu", "k8s-cpu-fast", "vpa", "static", "cpu-burst", "paper-pair", "our-pair")
-"""Whose parameter is looked for: a value that misses the objective is of no more interest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A policy with its parameters."""
-
-    kind: str
-    params: tuple[float, ...] = ()
-
-    def __str__(self) -> str:
-        return " ".join([self.kind, "/".join(f"{value:.2f}" for value in self.params)]).strip()
+WARM_UP_RUNS = (*[Phase.EXPLORE] * 6, *[Phase.LEARN] * 6)
+"""Hours of the warm-up trace: reference/cpu-control.md 1.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,62 +65,47 @@ class Score:
         return hours and (objective == "H" or self.minutes_over <= 0.05 * self.minutes)
 
 
-def make(candidate: Candidate, cell: Cell, seconds: int) -> Policy:
-    """A fresh policy."""
-    made: dict[str, Callable[..., Policy]] = {
-        "k8s-cpu": lambda target: Threshold(target, SLOW),
-        "k8s-cpu-fast": lambda target: Threshold(target, FAST),
-        "vpa": Vpa,
-        "static": Static,
-        "cpu-burst": CpuBurst,
-        "paper-pair": PaperPair,
-        "our-pair": OurPair,
-        "flyball": flyball,
-        "autothrottle": lambda: Autothrottle(list(warmed(cell.application, cell.bucket, seconds)), cell.bucket, Phase.REPORT),
-        "autothrottle-no-warm-up": lambda: Autothrottle([], cell.bucket, Phase.FROM_ZERO),
-    }
-    return made[candidate.kind](*candidate.params)
-
-
-def settings(candidate: Candidate, *, burst: bool, warmup: float = SETTLE_SECONDS) -> Settings:
-    """Autothrottle reads latency and rate of each minute without lag, as from its load generator in the paper; all others through scrapes."""
-    if candidate.kind.startswith("autothrottle"):
-        return Settings(burst=burst, warmup_seconds=warmup, lag_seconds=0.0, scrape_seconds=1.0)
-    return Settings(burst=burst, warmup_seconds=warmup, lag_seconds=15.0)
-
-
 def score(candidate: Candidate, cell: Cell, seed: int, *, burst: bool, seconds: int) -> Score:
     """Run it, or find it kept."""
     plant = load(cell, seconds)
-    key = [plant.key, str(candidate), str(cell.bucket), str(burst), str(seed), str(seconds), code(candidate.kind)]
-    path = CACHE / (hashlib.sha256("|".join(key).encode()).hexdigest()[:32] + ".json")
-    if path.is_file():
-        return Score(**json.loads(path.read_text()))
-    policy = make(candidate, cell, seconds)
+    how = settings(candidate, cell, burst=burst)
+    bucket = cell.bucket if candidate.kind.startswith("autothrottle") else 0.0
+    path = place("score", [plant.key, candidate, bucket, how, seed, seconds, code(candidate.kind), scoring()])
+    kept: Any = read(path)
+    if kept is not None:
+        return Score(**kept)
+    policy = make(candidate, cell, lambda: warmed(cell.application, cell.bucket, seconds))
     arrivals = Arrivals(plant.rates, seed)
-    run = Run(plant.application, arrivals, policy, seed, settings(candidate, burst=burst))
+    run = Run(plant.application, arrivals, policy, seed, how)
     got = _run(run, arrivals, give_up=candidate.kind in TUNED)
-    made = _lost() if got is None else _score(got, len(plant.application.services))
-    _keep(path, asdict(made))
+    made = _lost() if got is None else _score(got)
+    keep(path, asdict(made))
     return made
 
 
+@cache
+def scoring() -> str:
+    return sources([Path(__file__)])
+
+
 def warmed(application: str, bucket: float, seconds: int) -> tuple[Seen, ...]:
-    """What Autothrottle knows after its warm-up: twelve hours of the warm-up trace, six of exploring and six of learning."""
+    """What Autothrottle knows after its warm-up: twelve hours of the warm-up trace, six of exploring and six of learning. Each hour is kept."""
     cell = Cell(f"{application}/diurnal-2", application, "diurnal-2", False, bucket)
     hour = min(seconds, 3600)
     plant = load(cell, hour)
-    path = CACHE / (hashlib.sha256(f"warm-up|{plant.key}|{bucket}|{code('autothrottle')}".encode()).hexdigest()[:32] + ".json")
-    if path.is_file():
-        return tuple(Seen(*row) for row in json.loads(path.read_text()))
+    how = settings(Candidate("autothrottle"), cell, burst=False, warmup=0.0)
     seen: list[Seen] = []
-    for number, phase in enumerate([Phase.EXPLORE] * 6 + [Phase.LEARN] * 6):
-        arrivals = Arrivals(rates(cell, hour), WARM_UP_SEED + number)
-        policy = Autothrottle(seen, bucket, phase)
-        run = Run(plant.application, arrivals, policy, WARM_UP_SEED + number, settings(Candidate("autothrottle"), burst=False, warmup=0.0))
-        for second in range(arrivals.seconds):
-            run.second(second)
-    _keep(path, [[its.rate, its.arm, its.p99_seconds, its.cores] for its in seen])
+    for number, phase in enumerate(WARM_UP_RUNS):
+        path = place("warm-up", [plant.key, bucket, how, number, code("autothrottle"), scoring()])
+        kept: Any = read(path)
+        if kept is None:
+            arrivals = Arrivals(rates(cell, hour), WARM_UP_SEED + number)
+            run = Run(plant.application, arrivals, Autothrottle(seen, bucket, phase), WARM_UP_SEED + number, how)
+            for second in range(arrivals.seconds):
+                run.second(second)
+            kept = [[its.rate, its.arm, its.p99_seconds, its.cores] for its in seen]
+            keep(path, kept)
+        seen = [Seen(*row) for row in kept]
     return tuple(seen)
 
 
@@ -168,7 +134,7 @@ def _run(run: Run, arrivals: Arrivals, *, give_up: bool) -> Result | None:
     return run.result()
 
 
-def _score(got: Result, services: int) -> Score:
+def _score(got: Result) -> Score:
     minutes = got.minutes
     hour = slice(0, 60)
     containers = len(got.names)
@@ -208,24 +174,3 @@ def requested(quota: list[float]) -> float:
             now = quota[minute - 1]
         total += now
     return total / len(quota)
-
-
-@cache
-def code(kind: str) -> str:
-    """Hash of the sources that decide a score: this file, the simulator and the policies, and the controllers where the candidate runs them."""
-    package = ROOT / "operator" / "flyball"
-    skipped = {"report.py", "plots.py", "env.py", "catalogue.py", "example.py"}
-    files = [path for path in sorted((package / "sim").glob("*.py")) if path.name not in skipped]
-    files += sorted((package / "sim" / "policies").glob("*.py"))
-    if kind in OURS:
-        files += [*sorted((package / "cpu").rglob("*.py")), *sorted((package / "slo").glob("*.py"))]
-    else:
-        files = [path for path in files if path.name not in ("bridge.py", "flyball.py")]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in [*files, Path(__file__)])).hexdigest()
-
-
-def _keep(path: Path, value: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}")
-    fresh.write_text(json.dumps(value))
-    fresh.replace(path)

@@ -13,10 +13,14 @@ CellKey = tuple[str, str]
 BOOTSTRAPS = 10_000
 BOOTSTRAP_SEED = 5
 OURS = "flyball"
+WORST_MINUTE = 3.0
+"""No minute's p99 above this many times the objective on undisturbed cells."""
 
 
 def summary(rows: Sequence[Row], long_run_hours_over: float | None = None) -> dict[str, float | None]:
-    """All keys; those of what was not run are None."""
+    """All keys; those of what was not run are None. Cells with something changed (`variant`) count in the keys that name the change alone."""
+    varied = _varied([row for row in rows if row.variant])
+    rows = [row for row in rows if not row.variant]
     per_cell = best(rows, PER_CELL, burst=False)
     one = one_target(rows, burst=False)
     ours, ours_burst = mean_cores(rows, OURS, burst=False), mean_cores(rows, OURS, burst=True)
@@ -42,8 +46,24 @@ def summary(rows: Sequence[Row], long_run_hours_over: float | None = None) -> di
         "first_hour_met_share": _mean([row.score.first_hour <= 0.01 for row in product]),
         "from_zero_cores_ratio": _mean([row.score.cores_from_zero / row.score.cores_warmed for row in product]),
         "long_run_hours_over_percent": long_run_hours_over,
+        "worst_minute_within_3_share": _mean([row.score.worst_minute_ratio <= WORST_MINUTE for row in product]),
         "random_apps_saving_ci90_low_percent": bootstrap(random)[0] if random else None,
+        **varied,
     }
+
+
+def _varied(rows: Sequence[Row]) -> dict[str, float | None]:
+    """For each change: what ours saves against the cheaper baseline tuned to it, and whether ours keeps its objective."""
+    figures: dict[str, float | None] = {}
+    for name in dict.fromkeys(row.variant for row in rows):
+        its = [row for row in rows if row.variant == name]
+        ours = [row for row in its if row.policy == OURS]
+        key = name.replace(" % ", "_percent_").replace(" ", "_").replace(".", "_")
+        figures[f"{key}_met_share"] = _mean([row.score.meets("H") for row in ours])
+        for burst in {row.burst for row in its if row.tuning == PER_CELL}:
+            saved = savings(mean_cores(its, OURS, burst=burst), best(its, PER_CELL, burst=burst))
+            figures[f"{key}_saving_vs_tuned_per_cell_mean_percent"] = _mean(saved.values())
+    return figures
 
 
 def mean_cores(rows: Iterable[Row], policy: str, *, burst: bool, tuning: str | None = None) -> dict[CellKey, float]:
@@ -62,11 +82,12 @@ def best(rows: Iterable[Row], tuning: str, *, burst: bool) -> dict[CellKey, floa
 
 
 def one_target(rows: Iterable[Row], *, burst: bool) -> dict[CellKey, float]:
-    """Cores of the baseline at one safe target: for each application the kind that is cheaper over all its cells, as one could choose but once."""
+    """Cores of the baseline at one safe target: for each application the kind that is cheaper over all its cells, as one could choose but once.
+    Cells held out have a choice of their own, so that the others' does not know of them."""
     rows = list(rows)
     result: dict[CellKey, float] = {}
-    for application in {row.application for row in rows}:
-        mine = [row for row in rows if row.application == application]
+    for application, holdout in {(row.application, row.holdout) for row in rows}:
+        mine = [row for row in rows if (row.application, row.holdout) == (application, holdout)]
         kinds = [mean_cores(mine, kind, burst=burst, tuning=ONE_TARGET) for kind in THRESHOLDS]
         whole = [cores for cores in kinds if cores]
         if whole:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flyball.forecast import Engine, Settings
+from flyball.forecast import Engine, Reason, Settings
+from flyball.forecast.forecast import BELIEVED
 from tests.benchmarks.forecast.cache import cached, identity, source_of
 from tests.benchmarks.forecast.data import Series
 from tests.benchmarks.forecast.origins import asked
@@ -39,7 +40,10 @@ class Run:
     bound: Array
     """(steps, len(bound_steps)): the 95 % quantile."""
     floor: Array
-    """(steps, wanted horizons, wanted quantiles), NaN where the engine calls itself not usable; empty unless asked for."""
+    """(steps, wanted horizons, wanted quantiles), NaN where the engine calls itself not usable or without skill; empty unless asked for.
+
+    With the peaks of earlier days, as `Forecast.most` has them.
+    """
 
 
 def between(horizons: NDArray[np.int64], values: Array, ahead: Sequence[int]) -> Array:
@@ -102,9 +106,12 @@ def _run(series: Sequence[Series], settings: Settings, quantiles: tuple[float, .
         # Quantiles lie on a fixed grid of the settings: 0.95 is one of them.
         place = int(np.argmin(np.abs(made.quantiles - QUANTILE)))
         bound[now] = between(made.horizons, made.values[:, :, place], bound_steps)
+        # As the controller has it: a forecast without skill is no better than the demand of now.
+        counted = made.usable & np.array([reason is not Reason.NO_SKILL for reason in made.reasons])
+        believed = np.minimum(between(made.horizons, made.peaks, ahead), BELIEVED * between(made.horizons, made.values[:, :, place], ahead))
         for index, quantile in enumerate(quantiles):
             values = between(made.horizons, made.values[:, :, int(np.argmin(np.abs(made.quantiles - quantile)))], ahead)
-            floor[now, :, :, index] = np.where(made.usable[:, None], values, np.nan)
+            floor[now, :, :, index] = np.where(counted[:, None], np.maximum(values, believed), np.nan)
         if time.monotonic() - told > TOLD_EVERY_SECONDS:
             told = time.monotonic()
             print(f"  {label}: {100 * now / count:.0f} % of {count} steps of {len(series)} series", file=sys.stderr, flush=True)

@@ -175,13 +175,26 @@ def test_the_planners_arithmetic_is_what_the_product_decides(
     given_looks: list[tuple[float, float]], tolerance: float, down: int, knob: float, peak: float
 ) -> None:
     seen, ahead = np.array(given_looks).T
-    looks = product.Looks(seen, ahead[:, None], np.array([tolerance]), down, peak)
+    looks = product.Looks(seen, ahead[:, None, None], np.array([tolerance]), down, peak)
     assert product.follow(looks, np.array([knob]))[:, 0, 0].tolist() == product.one_by_one(looks, 0, knob, len(seen))
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.1, 40.0), st.lists(st.floats(0.0, 20.0), min_size=5, max_size=5)), min_size=1, max_size=40),
+    st.sampled_from([60, 300]),
+    st.floats(0.1, 300.0),
+)
+def test_by_price_as_well_the_arithmetic_is_what_the_product_decides(given_looks: list[tuple[float, list[float]]], down: int, price: float) -> None:
+    seen = np.array([demand for demand, _ in given_looks])
+    chances = np.cumsum([steps for _, steps in given_looks], axis=1)
+    looks = product.Looks(seen, np.zeros((len(seen), 1, 1)), np.zeros(1), down, 5.0)
+    followed = product.follow(product.priced(looks, chances, np.array([price])), ONE)[:, 0, 0]
+    assert followed.tolist() == product.priced_one_by_one(looks, chances, price, len(seen))
 
 
 def test_a_planner_that_decides_otherwise_stops_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(product, "one_by_one", lambda *args: [99])
-    looks = product.Looks(np.ones(3), np.zeros((3, 1)), np.zeros(1), 60, 1.0)
+    looks = product.Looks(np.ones(3), np.zeros((3, 1, 1)), np.zeros(1), 60, 1.0)
     with pytest.raises(AssertionError, match="older plan"):
         product.checked(looks, ONE)
 
@@ -190,11 +203,11 @@ def test_the_planner_begins_an_hour_before_what_counts_and_knows_the_faded_peak_
     demand = np.concatenate([np.full(4000, 8.0), np.ones(4000)])
     load = view("made", 5, 6000, demand, np.full(8000, 2))
     first, looks = product.looks_of(load, [np.zeros(8000)], (0.0, 0.1), 300)
-    assert first == 6000 - 240 and len(looks.seen) == (8000 - first) / 2
+    assert first == 6000 - 240 and len(looks.seen) == (8000 - first) / product.LOOK_STEPS
     # The last step at which 8 was seen is 4001: a minute's mean two steps late.
     assert looks.peak == pytest.approx(8.0 * np.exp(-(first - 3999) * 15 / (7 * 86_400)), rel=1e-3)
     assert looks.ahead.shape[1] == 2 and looks.tolerance.tolist() == [0.0, 0.1]
-    assert product.by_steps(np.array([[[3.0]], [[4.0]]], np.float32), 3)[:, 0, 0].tolist() == [3, 3, 4]
+    assert product.by_steps(np.array([[[3.0]], [[4.0]]], np.float32), 2)[:, 0, 0].tolist() == [3, 4]
 
 
 def test_a_part_is_scored_with_the_replicas_that_started_before_it() -> None:

@@ -207,6 +207,35 @@ def test_a_cold_series_says_when_patterns_are_due() -> None:
     assert np.allclose(forecast.point[0], 5.0, rtol=1e-5)
 
 
+def test_bounds_of_the_first_hours_are_of_the_size_of_the_errors() -> None:
+    rng = np.random.default_rng(8)
+    values = 100.0 * np.exp(0.02 * rng.standard_normal((125, 6)))
+    engine = Engine(6, Settings())
+    engine.backfill(START + 60.0 * (np.arange(125) + 1.0), values)
+    # Errors are 2 % wide: a 95 % bound a quarter of an hour ahead lies some 4 % above. It was at the ceiling when scores of unscaled origins counted.
+    bounds = engine.forecast().values[:, :7, 3]
+    assert (bounds < 115.0).all(), bounds.max(axis=0)
+
+
+def test_bounds_are_acted_on_once_a_quarter_of_a_day_has_been_seen() -> None:
+    values = daily(1)
+    quarter = DAY // 4
+    engine = run(values[:quarter])
+    assert set(engine.forecast().reasons) == {Reason.COLD_START}
+    engine.update(times(1, quarter)[0], values[quarter])
+    assert engine.forecast().usable.all()
+
+
+def test_a_spike_is_forgotten_with_the_first_value_after_it_and_a_shift_that_stays_is_not() -> None:
+    plain = daily(4, noise=0.02)
+    begin = 3 * DAY
+    for returns in (True, False):
+        values = plain[: begin + 6].copy()
+        values[begin : begin + 5 if returns else None] *= 3.0
+        made = run(values).forecast().point[:, 0] / plain[begin + 6]
+        assert (np.abs(np.log(made / (1.0 if returns else 3.0))) < np.log(1.3)).all(), (returns, made)
+
+
 def test_a_series_without_skill_is_given_its_level_and_says_so() -> None:
     """Yesterday's pattern turned upside down each day: whoever follows it loses to the last value."""
     base = daily(8, noise=0.3, seed=2)
@@ -262,3 +291,36 @@ def test_no_history_breaks_it(values: list[float]) -> None:
         assert (forecast.values >= 0).all()
         assert (np.diff(forecast.values, axis=2) >= 0).all()
         np.testing.assert_allclose(forecast.weights.sum(axis=2), 1.0, rtol=1e-4)
+
+
+def hourly_days(days: int) -> NDArray[np.float64]:
+    hours = np.arange(24 * days)[:, None]
+    noise = np.random.default_rng(4).standard_normal((len(hours), 4))
+    return np.asarray(100 * (1 + 0.8 * np.sin(2 * np.pi * (hours / 24 + np.arange(4) / 4))) * np.exp(0.1 * noise))
+
+
+def test_two_days_of_hours_give_a_day_ahead_about_as_good_as_the_mean_of_both_days() -> None:
+    values = hourly_days(3)
+    engine = Engine(4, Settings.for_step(3600))
+    engine.backfill(START + 3600 * (np.arange(48) + 1.0), values[:48])
+    point, actual = engine.forecast().point.T, values[48:]
+    error = np.abs(point - actual).mean()
+    assert error < 1.3 * np.abs((values[:24] + values[24:48]) / 2 - actual).mean()
+    assert error < 0.5 * np.abs(values[47] - actual).mean()
+
+
+def test_experts_of_a_day_ahead_stay_out_of_the_next_hour() -> None:
+    names = [set(Engine(1, Settings.for_step(step)).forecast().expert_names) for step in (60, 3600)]
+    assert names[1] - names[0] == {"returning", "same"}
+
+
+def test_a_series_that_jumps_out_of_zero_has_no_quantile_far_above_all_that_was_ever_seen() -> None:
+    rng = np.random.default_rng(6)
+    steps = np.arange(6 * DAY)
+    values = np.where((steps % DAY > 40) & (rng.random(len(steps)) < 0.7), 100.0 * rng.random(len(steps)), 0.0)[:, None]
+    engine = Engine(1, SETTINGS)
+    highest = 0.0
+    for moment, row in zip(times(len(values)), values, strict=True):
+        engine.update(moment, row)
+        highest = max(highest, float(engine.forecast().values.max()))
+    assert highest <= 1.5 * values.max() + 1e-3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from flyball.api.conditions import ConditionType, Reason
 from flyball.runtime.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "concepts").glob("*.md"), *ROOT.glob("examples/*/README.md")])
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 
@@ -57,3 +59,14 @@ def test_the_alert_rules_are_yaml_with_an_expression_each() -> None:
     (block,) = re.findall(r"```yaml\n(groups:.*?)```", OPERATIONS, re.DOTALL)
     rules = yaml.safe_load(block)["groups"][0]["rules"]
     assert all(rule["expr"] and rule["annotations"]["summary"] for rule in rules)
+
+
+def test_the_lines_that_use_the_forecast_engine_run_and_print_what_they_say() -> None:
+    (lines,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "concepts" / "forecasting.md").read_text(), re.DOTALL)
+    assert len(lines.splitlines()) <= 20
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(lines, {})
+    reason, point, bound, _ = said.getvalue().split("\n", 3)
+    assert reason == "Ok True"
+    assert 50 < float(point) < float(bound) < 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,7 +83,13 @@ def test_what_is_no_sample_changes_nothing() -> None:
     before = taught(30)
     for demand, utilisation in [(math.nan, 0.5), (0.0, 0.1), (-3.0, 0.5), (10.0, math.nan), (10.0, -0.1), (math.inf, 0.5)]:
         assert learn(before, 1e6, demand, utilisation) == before
-    assert learn(before, before.time - 1, 10.0, 0.1) == before
+
+
+def test_a_clock_that_goes_back_a_day_costs_a_sample_and_no_more() -> None:
+    before = taught(30, start=1e6)
+    back = learn(before, before.time - 86_400, 10.0, 0.9)
+    assert replace(back, time=before.time) == before
+    assert learn(back, back.time + 60, 40.0, 0.4).weight > back.weight * 0.9 + 0.9
 
 
 def test_a_program_that_needs_less_with_more_demand_is_taken_through_zero() -> None:

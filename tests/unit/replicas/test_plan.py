@@ -78,6 +78,14 @@ def test_a_forecast_far_above_anything_seen_is_not_believed() -> None:
     assert "more than 3 times the largest demand of late" in decisions[1].doubts[0]
 
 
+def test_after_a_restart_a_forecast_is_held_against_the_history_and_not_only_against_what_was_seen_since() -> None:
+    look = seen(100, 550)
+    needs = (replace(look.needs[0], largest=500.0),)
+    assert decide(PlanState(), look, WIDE)[1].proactive is None
+    assert decide(PlanState(), replace(look, needs=needs), WIDE)[1].proactive == 6
+    assert decide(PlanState(), replace(look, needs=(replace(needs[0], largest=math.nan),)), WIDE)[1].proactive is None
+
+
 def test_the_largest_demand_is_remembered_over_a_weekend() -> None:
     state, _ = decide(PlanState(), seen(900, current=9), WIDE)
     _, decision = decide(state, seen(100, 2000, current=9, time=2 * 86_400), WIDE)
@@ -162,3 +170,22 @@ def test_a_clock_that_goes_back_begins_a_new_window_and_takes_nothing_away() -> 
     assert decision.replicas == 6
     assert after.since == 5_000
     assert after.peaks["requests"] == 600
+
+
+@pytest.mark.parametrize("gap", [121.0, 7200.0, 86_400.0])
+def test_after_a_time_without_looks_nothing_goes_before_a_window_has_been_watched(gap: float) -> None:
+    state = PlanState()
+    for time in range(0, 900, 15):
+        state, _ = decide(state, seen(600, current=6, time=float(time)), WIDE)
+    state, decision = decide(state, seen(100, current=6, time=885.0 + gap), WIDE)
+    assert decision.replicas == 6
+    for later in range(15, 315, 15):
+        state, decision = decide(state, seen(100, current=6, time=885.0 + gap + later), WIDE)
+        assert decision.replicas == (6 if later < 300 else 2)
+
+
+def test_after_a_time_without_looks_idleness_is_counted_anew() -> None:
+    settings = replace(QUICK, minimum=0)
+    state, _ = decide(PlanState(), seen(50, current=1), settings)
+    state, decision = decide(state, seen(0, current=1, time=86_400.0), settings)
+    assert decision.replicas == 1

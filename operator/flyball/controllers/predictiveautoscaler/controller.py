@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
 
+HPA_SYNC_SECONDS = 15.0
+"""via HPAFloor: until an HPA has seen its new floor (the default of the controller manager's --horizontal-pod-autoscaler-sync-period)."""
+
 
 @dataclass(slots=True)
 class Memory:
@@ -142,7 +145,7 @@ class Controller:
 
         hpa = verdict.hpa if spec.via is Via.HPA_FLOOR else None
         current = min(hpa.floor, spec.max_replicas) if hpa else scale.replicas
-        quantile, horizon = float(spec.quantile) / 100, lead.seconds + self._settings.tick_seconds
+        quantile, horizon = float(spec.quantile) / 100, lead.seconds + self._settings.tick_seconds + (HPA_SYNC_SECONDS if hpa else 0.0)
         floor, _ = schedules.floor(_schedules(pas), now, horizon)
         observation = Observation(
             time=now,

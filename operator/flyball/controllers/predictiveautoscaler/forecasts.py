@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flyball.forecast import Engine, Forecast, Reason
 from flyball.signals.answers import SignalError
@@ -58,6 +59,8 @@ class Ahead:
 
     forecast: Forecast
     place: int
+    largest: float = 0.0
+    """Largest demand that the series has seen of late."""
 
     @property
     def reason(self) -> Reason:
@@ -75,9 +78,8 @@ class Ahead:
         return self.forecast.at(self.place, seconds, quantile)
 
     def most(self, seconds: float, quantile: float) -> float:
-        """Largest demand between now and `seconds` ahead, at the quantile."""
-        between = [float(steps) * self.forecast.step_seconds for steps in self.forecast.horizons if steps * self.forecast.step_seconds < seconds]
-        return max(self.upper(at, quantile) for at in (*between, seconds))
+        """Largest demand between now and `seconds` ahead, at the quantile, and at this time of earlier days."""
+        return self.forecast.most(self.place, seconds, quantile)
 
     def skill(self, seconds: float) -> float:
         """1 - error / error of the better of last value and yesterday's, at the horizon nearest to `seconds`; NaN while unknown."""
@@ -132,7 +134,7 @@ class Forecasts:
         followed = self._series.get(series)
         if followed is None or followed.cohort is None or followed.cohort.forecast is None:
             return None
-        return Ahead(followed.cohort.forecast, followed.place)
+        return Ahead(followed.cohort.forecast, followed.place, float(followed.cohort.engine.history.peak[followed.place]))
 
     async def run(self) -> None:
         """Take a step each minute and newcomers in; ends only when cancelled."""
@@ -177,17 +179,21 @@ class Forecasts:
         end = math.floor(self._clock() / STEP_SECONDS) * STEP_SECONDS
         start = end - math.floor(self._history_seconds / STEP_SECONDS) * STEP_SECONDS
         queries = [self._series[series].query for series in newcomers]
-        columns = []
-        for query in queries:
+        # As the engine takes it: a week of a thousand series is 40 MB here, and a gigabyte as Python's numbers.
+        history = np.full((round((end - start) / STEP_SECONDS) + 1, len(newcomers)), np.nan, np.float32)
+        for place, query in enumerate(queries):
             try:
-                columns.append(await self._read_history(query, start, end))
+                points = await self._read_history(query, start, end)
             except SignalError as error:
-                if not columns:
+                if not place:
                     log.warning("the history of demands cannot be read: %s", error)
                     return False
-                columns.append({})  # this one's own trouble: it learns from now on
+                continue  # this one's own trouble: it learns from now on
+            for moment, value in points.items():
+                history[round((moment - start) / STEP_SECONDS), place] = value
         cohort = _Cohort(Engine(len(newcomers)), newcomers)
-        await self._learn(cohort, columns)
+        known = np.isfinite(history)
+        await self._learn(cohort, start, history, known)
         self._cohorts.append(cohort)
         for place, (series, query) in enumerate(zip(newcomers, queries, strict=True)):
             followed = self._series.get(series)
@@ -196,13 +202,13 @@ class Forecasts:
         self._step(cohort, self._clock())
         if cohort.forecast is None and cohort.engine.time:
             cohort.forecast = cohort.engine.forecast()
-        log.info("forecasts of %d series begin, with %d minutes of history at most", len(newcomers), max(map(len, columns)))
+        log.info("forecasts of %d series begin, with %d minutes of history at most", len(newcomers), known.sum(axis=0).max())
         return True
 
-    async def _learn(self, cohort: _Cohort, columns: list[dict[float, float]]) -> None:
+    async def _learn(self, cohort: _Cohort, start: float, history: NDArray[np.float32], known: NDArray[np.bool_]) -> None:
         began = time.monotonic()
-        for moment in sorted(set().union(*columns)):
-            cohort.engine.update(moment, np.array([column.get(moment, np.nan) for column in columns]))
+        for row in np.flatnonzero(known.any(axis=1)):
+            cohort.engine.update(start + float(row) * STEP_SECONDS, history[row])
             if (worked := time.monotonic() - began) > SLICE_SECONDS:
                 await asyncio.sleep(worked)
                 began = time.monotonic()

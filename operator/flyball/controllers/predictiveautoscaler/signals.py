@@ -75,7 +75,7 @@ async def read_demand(
 
 async def read_utilisation(prometheus: Prometheus, outage: Outage, namespace: str, pods: Sequence[Pod], learned: Learned, now: float) -> None:
     """CPU used by ready pods over what their specs grant, into `learned`, once a minute; NaN where nobody knows."""
-    if now - learned.cpu_at < CPU_SECONDS:
+    if 0 <= now - learned.cpu_at < CPU_SECONDS:
         return
     ready = [pod for pod in pods if pod.ready_at is not None]
     grants = [pod.grant_milli for pod in ready]
@@ -129,7 +129,7 @@ def learn(pas: PredictiveAutoscaler, learned: Learned, seen: Sequence[Seen], rea
 
 def need(seen: Seen, horizon_seconds: float, quantile: float, now: float) -> Need:
     """The demand as the plan takes it."""
-    forecast, why = None, ""
+    forecast, why, largest = None, "", 0.0
     ahead = seen.ahead
     if ahead is None:
         why = "the history is not read yet."
@@ -138,8 +138,8 @@ def need(seen: Seen, horizon_seconds: float, quantile: float, now: float) -> Nee
     elif not ahead.usable:
         why = f"there is no usable forecast ({ahead.reason.value})."
     else:
-        forecast = ahead.most(horizon_seconds + max(0.0, now - ahead.forecast.time), quantile)
-    return Need(seen.demand.name, seen.value, seen.capacity, seen.age_seconds, forecast, why)
+        forecast, largest = ahead.most(horizon_seconds + demands.BEHIND_SECONDS + max(0.0, now - ahead.forecast.time), quantile), ahead.largest
+    return Need(seen.demand.name, seen.value, seen.capacity, seen.age_seconds, forecast, why, largest)
 
 
 def settings(spec: PredictiveAutoscalerSpec) -> PlanSettings:

@@ -16,6 +16,7 @@ from flyball.controllers.shared.conditions import make_condition, timestamp
 from flyball.replicas import Decision
 from flyball.replicas import Reason as PlanReason
 from flyball.replicas.readiness import ReadyAfter
+from flyball.signals.demand import LARGEST
 
 SHOWN_SECONDS = (300, 900, 3600)
 """Distances that people think in; the time until a replica serves is shown beside them."""
@@ -95,9 +96,9 @@ def troubled(its: Metadata, before: PredictiveAutoscalerStatus, message: str, no
 
 
 def number(value: float | None) -> str | None:
-    """A number as the API has it: a decimal string of four digits or so; None where it is none."""
-    if value is None or not math.isfinite(value):
-        return None
+    """A number as the API has it: a decimal string of four digits or so; None where it is none, or beyond any demand."""
+    if value is None or not abs(value) <= LARGEST:
+        return None  # a forecast that is broken may say anything, and the API takes 24 digits
     return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
 

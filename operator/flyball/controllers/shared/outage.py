@@ -17,10 +17,10 @@ class Outage:
 
     def note(self, error: SignalError, now: float) -> None:
         """A query failed."""
-        if error.reason is NoValue.UNREACHABLE and now >= self._until:
+        if error.reason is NoValue.UNREACHABLE and not self._until - OUTAGE_SECONDS <= now < self._until:
             self._message, self._until = str(error), now + OUTAGE_SECONDS
 
     def raise_if_on(self, now: float) -> None:
         """Raise SignalError as the query that found it did, for as long as that is to be believed."""
-        if now < self._until:
+        if self._until - OUTAGE_SECONDS <= now < self._until:  # a clock that went back does not make it longer
             raise SignalError(NoValue.UNREACHABLE, self._message)

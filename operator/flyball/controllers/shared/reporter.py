@@ -61,7 +61,8 @@ class Reporter:
         """Say what is new against `before`, the status that the API server has. Raises KubeError."""
         body, now = new.to_api(), self._clock()
         told.latest = body
-        if body == told.written or (_news(body) == _news(told.written) and now - told.written_at < STATUS_SECONDS):
+        recent = 0 <= now - told.written_at < STATUS_SECONDS  # also after the clock went back
+        if body == told.written or (recent and _news(body) == _news(told.written)):
             return
         await self._say(its, before, new)
         await self._write(its, body)

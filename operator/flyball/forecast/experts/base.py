@@ -29,6 +29,7 @@ class View:
     ahead: tuple[Array, Array, Array]  # the same at origin + horizon
     yesterday: Array  # (horizons, series): a day before origin + horizon, around it
     yesterday_now: Array  # (series,): a day before the origin, around it
+    day_seen: Mask  # yesterday's values are there
     day_ready: Mask
     week_ready: Mask
     scale: Array  # usual size of a one-step change, never 0

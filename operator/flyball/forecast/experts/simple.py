@@ -59,12 +59,14 @@ class Seasonal(Stateless):
 
 
 class Weekly(Stateless):
-    """The short level plus the change that the week's profile makes from here."""
+    """The week's profile ahead plus the level of what remains after it. A level of the series itself would lag by half its
+    span on each steep rise."""
 
-    name = "weekly"
+    def __init__(self, place: int, name: str) -> None:
+        self.place, self.name = place, name
 
     def predict(self, view: View) -> tuple[Array, Mask]:
-        return view.levels.plain[2] + view.ahead[2] - view.now[2], view.week_ready
+        return view.ahead[2] + view.levels.week[self.place], view.week_ready
 
 
 class Yesterday(Stateless):
@@ -77,14 +79,14 @@ class Yesterday(Stateless):
 
 
 class Returning(Stateless):
-    """Profile ahead at the day's level; what the series is above it now goes away within hours, as an odd morning says little about tonight."""
+    """Profile ahead as it was; what the series is above it now goes away within hours, as an odd morning says little about tonight."""
 
     name = "returning"
 
     def predict(self, view: View) -> tuple[Array, Mask]:
-        day, short = view.levels.rest[-1], view.levels.rest[2]
+        short = view.levels.rest[2]
         left = np.exp(-horizons(view) * (view.settings.step_seconds / 3600.0 / DAMPING_HOURS))
-        return (view.ahead[1] + day + (short - day) * left).astype(np.float32), view.day_ready
+        return (view.ahead[1] + short * left).astype(np.float32), view.day_ready
 
 
 class Same(Stateless):
@@ -93,7 +95,7 @@ class Same(Stateless):
     name = "same"
 
     def predict(self, view: View) -> tuple[Array, Mask]:
-        return view.yesterday, view.day_ready
+        return view.yesterday, view.day_seen
 
 
 class Linear(Stateless):
