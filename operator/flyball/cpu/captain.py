@@ -7,7 +7,7 @@ brought stands in docs/designs/0008-cpu-control.md.
 The rule, with T the target, r the throttled share of wall periods in the last second, Q the quota in force:
 
     spreads = normal quantile of 1 - T, in deviations of a period (sqrt(10) of a second's) + what recent throttling taught
-    wanted  = mean(usage of 10 s) + spreads * deviation(usage of 30 s)
+    wanted  = mean(usage of 10 s) + spreads * deviation(usage of 30 s), less of the latter where a burst allowance stands behind it
     r far above T:                  wanted counts from this second's usage, times 1 + a boost that halves each second
     wanted off the quota by 2 %:    Q := wanted; downwards by a limited step, and not before there is some history
 """
@@ -28,8 +28,8 @@ MEAN_SAMPLES = 10
 USAGE_SAMPLES = 30
 # A first cut needs this many seconds of history: a third of the mean's window, so that one quiet second after a start decides nothing.
 SAMPLES_BEFORE_CUT = 5
-# At target 0 as if one period in 500 might be throttled, 9.1 deviations: with none at all the normal law knows no quota.
-TARGET_LEAST = 0.002
+# At target 0 as if one period in 1,000 might be throttled, 9.8 deviations: with none at all the normal law knows no quota.
+TARGET_LEAST = 0.001
 # Above it the quota would lie below the mean: more work comes than can be done.
 TARGET_MOST = 0.5
 # Nor is the mean itself enough, or what waits is never worked off: at targets of 0.6 and no such floor Train-Ticket's pools of workers filled up and
@@ -89,6 +89,8 @@ class Bounds:
 
     floor: float
     grant: float
+    burst: bool = False
+    """Whether runtime that was saved may be spent beyond the quota, as `burst_allowance` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def decide(state: CaptainState, sample: Sample, target: float, bounds: Bounds) -
     )
     # What a throttled container used is less than what it would have.
     least = usage if excess > 0.0 else 0.0
-    wanted = (1.0 + state.boost) * wanted_quota(state.usages, spreads(target, sample.period) + state.margin, least)
+    wanted = (1.0 + state.boost) * wanted_quota(state.usages, spreads(target, sample.period) + state.margin, bounds, least)
 
     if wanted > quota * (1.0 + RAISE_DEAD_BAND):
         return state, _move(wanted, quota, Reason.GROW if excess > 0.0 else Reason.RAISE, ratio, bounds)
@@ -184,11 +186,25 @@ def spreads(target: float, period: float = 0.1) -> float:
     return math.sqrt(1.0 / period) * -_NORMAL.inv_cdf(min(TARGET_MOST, max(TARGET_LEAST, target)))
 
 
-def wanted_quota(usages: tuple[float, ...], above: float, least: float = 0.0) -> float:
+def wanted_quota(usages: tuple[float, ...], above: float, bounds: Bounds, least: float = 0.0) -> float:
     """The quota in cores that recent usage calls for, `above` deviations over its mean; `least` is what the mean is at least."""
     recent = usages[-MEAN_SAMPLES:]
     mean = max(sum(recent) / len(recent), least)
-    return max(mean * ABOVE_MEAN, mean + above * max(_deviation(usages), SPREAD_SHARE * mean, SPREAD_CORES))
+    headroom = above * max(_deviation(usages), SPREAD_SHARE * mean, SPREAD_CORES)
+    return max(mean * ABOVE_MEAN, beside_burst(mean, headroom, bounds.grant) if bounds.burst else mean + headroom)
+
+
+def beside_burst(mean: float, headroom: float, grant: float) -> float:
+    """The quota Q in cores under which, with its burst allowance B, periods run short as often as under mean + headroom without one.
+
+    k periods want k * mean, give or take sqrt(k) * deviation, and get k * Q + B. They run short most often at k = B / (Q - mean), there as if a
+    single one had 2 * sqrt(B * (Q - mean)) of headroom; B is Q itself, or what the grant leaves.
+    """
+    quota = (mean + math.hypot(mean, headroom)) / 2.0
+    if quota <= grant / 2.0:
+        return quota
+    spare = max(0.0, grant - mean)
+    return (grant + mean - math.sqrt(max(0.0, spare * spare - headroom * headroom))) / 2.0
 
 
 def _deviation(usages: tuple[float, ...]) -> float:

@@ -30,7 +30,7 @@ class Captains:
 
     def __init__(self, facts: Facts) -> None:
         self._states = [CaptainState() for _ in facts.grant]
-        self._bounds = [Bounds(min(FLOOR_CORES, grant), grant) for grant in facts.grant.tolist()]
+        self._bounds = [Bounds(min(FLOOR_CORES, grant), grant, facts.burst_allowed) for grant in facts.grant.tolist()]
         self._facts = facts
         self.service = facts.service
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from flyball.cpu.captain import (
+    ABOVE_MEAN,
     CUT_LIMIT,
     MARGIN_MAX,
     SAMPLES_BEFORE_CUT,
@@ -16,6 +17,7 @@ from flyball.cpu.captain import (
     CaptainState,
     Reason,
     Sample,
+    beside_burst,
     burst_allowance,
     decide,
     growth_threshold,
@@ -55,13 +57,25 @@ def test_the_headroom_is_the_normal_quantile_of_the_target() -> None:
     assert spreads(0.5) == pytest.approx(0.0)
     assert spreads(0.01, period=0.25) == pytest.approx(2.3263 * 2.0, abs=1e-3)
     usages = (0.4, 0.6) * 15
-    assert wanted_quota(usages, 2.0) == pytest.approx(0.5 + 2 * 0.1)
+    assert wanted_quota(usages, 2.0, BOUNDS) == pytest.approx(0.5 + 2 * 0.1)
+
+
+def test_a_burst_allowance_takes_the_place_of_headroom() -> None:
+    """By hand: .3 of headroom over a mean of .4 are bought by .05 of quota, since over ten periods .45 of burst stand behind each (4 * .05 * .45 = .09);
+    near the grant there is less burst: .2 of headroom need .05 under a grant of .7 that leaves .2."""
+    assert beside_burst(0.4, 0.3, 2.0) == pytest.approx(0.45)
+    assert beside_burst(0.45, 0.2, 0.7) == pytest.approx(0.5)
+    assert beside_burst(0.45, 9.0, 0.7) == pytest.approx(0.575)  # beyond half of what is spare, quota and burst reach the grant together
+
+
+def test_quotas_with_a_burst_allowance_keep_above_the_mean() -> None:
+    assert wanted_quota((0.4, 0.6) * 15, 0.0, replace(BOUNDS, burst=True)) == pytest.approx(0.5 * ABOVE_MEAN)
 
 
 def test_the_mean_is_that_of_ten_seconds_and_the_deviation_that_of_thirty() -> None:
     usages = (0.5,) * 20 + (0.7,) * 10
     deviation = math.sqrt(2 / 3 * 1 / 3) * 0.2
-    assert wanted_quota(usages, 1.0) == pytest.approx(0.7 + deviation)
+    assert wanted_quota(usages, 1.0, BOUNDS) == pytest.approx(0.7 + deviation)
 
 
 def test_nothing_is_cut_before_there_is_history() -> None:
@@ -82,7 +96,7 @@ def test_a_container_that_used_up_its_quota_twice_running_gets_nearly_twice_what
 
 
 def test_at_target_zero_throttled_periods_are_answered_by_what_they_taught() -> None:
-    state, calm = history(), wanted_quota((0.3,) * 30, spreads(0.0))
+    state, calm = history(), wanted_quota((0.3,) * 30, spreads(0.0), BOUNDS)
     for _ in range(3):
         state, move = decide(state, sample(throttled=5, quota=calm), 0.0, BOUNDS)
     assert move.reason is Reason.RAISE
@@ -121,7 +135,7 @@ def test_the_pods_own_throttling_neither_raises_nor_cuts() -> None:
 
 
 def test_a_change_within_the_dead_band_is_not_worth_a_write() -> None:
-    wanted = wanted_quota((0.3,) * 30, spreads(0.1))
+    wanted = wanted_quota((0.3,) * 30, spreads(0.1), BOUNDS)
     for factor, reason in ((0.975, Reason.RAISE), (0.985, Reason.HOLD), (1.015, Reason.HOLD), (1.025, Reason.CUT)):
         assert decide(history(), sample(quota=wanted * factor), 0.1, BOUNDS)[1].reason is reason, factor
 

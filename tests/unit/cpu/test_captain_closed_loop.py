@@ -51,6 +51,13 @@ def test_the_throttled_share_is_held_near_its_target(target: float) -> None:
     assert 0.3 * target < fmean(run.ratios[300:]) < 1.5 * target
 
 
+@pytest.mark.parametrize("target", [0.02, 0.04, 0.1, 0.2])
+def test_with_a_burst_allowance_the_target_means_the_same_and_costs_less(target: float) -> None:
+    plain, burst = (closed_loop(requests(0.5, work=0.02), 1800, target, bounds=Bounds(0.05, GRANT), burst=allowed) for allowed in (False, True))
+    assert 0.2 * target < fmean(burst.ratios[300:]) < 1.5 * target
+    assert fmean(burst.quotas[300:]) < 0.95 * fmean(plain.quotas[300:])
+
+
 def test_a_higher_target_means_less_quota() -> None:
     quotas = [fmean(closed_loop(requests(0.5, work=0.02), 900, target, bounds=Bounds(0.05, GRANT)).quotas[300:]) for target in (0.0, 0.04, 0.1, 0.3)]
     assert quotas == sorted(quotas, reverse=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from flyball.cpu.tower.standstill import LOST_SHARE, due, held_up, remembered
 from flyball.cpu.tower.types import Alternative, Observation, Reading, Reason, Settings, TowerState
 
 CEILING_SHARE = 0.9
@@ -80,6 +81,14 @@ def _for_reading(state: TowerState, reading: Reading, observation: Observation, 
     name, budget, allowed = reading.objective.name, reading.budget, reading.objective.allowed_share
     if not reading.usable or reading.age_seconds > settings.stale_seconds:
         return _without_signals(state, reading, observation, settings)
+    lost = LOST_SHARE * due(state.rates, reading)
+    held = held_up(observation.workloads)
+    if held is not None and 1.0 - at_least(reading.total + 1, lost) < settings.doubt:
+        message = (
+            f"{name}: {reading.total:.0f} requests ended in {reading.seconds:.0f} s where {due(state.rates, reading):.0f} did before, and {held.name} "
+            f"is out of quota {held.throttle_ratio:.0%} of the time: a standstill; everything is given back for {_longest_hold(observation, settings):.0f} s."
+        )
+        return Proposal(0.0, Reason.GUARD, message, reading, expected="Requests that wait end within the minute.")
     if reading.total == 0:
         return Proposal(state.pressure, Reason.HOLD, f"{name}: no requests in the last {reading.seconds:.0f} s; targets stay.", reading)
     burn = reading.slow / reading.total / allowed
@@ -197,6 +206,7 @@ def _remember(state: TowerState, chosen: Proposal, observation: Observation, set
         guard_until=guard_until,
         last_time=observation.time,
         last_good_reading=observation.time if fresh else state.last_good_reading,
+        rates=remembered(state.rates, observation.readings, observation.time - state.last_time) if fresh else state.rates,
     )
 
 

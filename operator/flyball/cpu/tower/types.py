@@ -28,7 +28,7 @@ class Reason(enum.StrEnum):
     HOLD = "Hold"
     """About right, or too few requests to tell."""
     GUARD = "Guard"
-    """A surge of slow requests: no throttling tolerated, at once."""
+    """A surge of slow requests, or a standstill in which they do not end: no throttling tolerated, at once."""
     OVERDRAWN = "Overdrawn"
     """The window's budget is spent: no throttling tolerated until it recovers."""
     SIGNALS_LOST = "SignalsLost"
@@ -132,6 +132,8 @@ class TowerState:
     last_time: float = 0.0
     last_good_reading: float = 0.0
     """Unix time at which requests were last known."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Objective -> requests a second of the last minutes, for a standstill to be seen against."""
 
     def to_json(self) -> dict[str, Any]:
         """A small versioned object for a checkpoint."""
@@ -145,6 +147,7 @@ class TowerState:
             "guardUntil": self.guard_until,
             "lastTime": self.last_time,
             "lastGoodReading": self.last_good_reading,
+            "rates": dict(self.rates),
         }
 
     @classmethod
@@ -155,12 +158,14 @@ class TowerState:
         try:
             numbers = [float(stored[key]) for key in ("pressure", "ceiling", "holdUntil", "cutUntil", "guardUntil", "lastTime", "lastGoodReading")]
             groups = {str(workload): str(group) for workload, group in stored["groups"].items()}
+            rates = {str(objective): float(rate) for objective, rate in stored.get("rates", {}).items()}
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls()
-        if not all(map(math.isfinite, numbers)):
+        if not all(map(math.isfinite, (*numbers, *rates.values()))):
             return cls()
         pressure, ceiling, hold_until, cut_until, guard_until, last_time, last_good = numbers
-        return cls(min(1.0, max(0.0, pressure)), groups, min(1.0, max(0.0, ceiling)), hold_until, cut_until, guard_until, last_time, last_good)
+        pressure, ceiling = min(1.0, max(0.0, pressure)), min(1.0, max(0.0, ceiling))
+        return cls(pressure, groups, ceiling, hold_until, cut_until, guard_until, last_time, last_good, rates)
 
 
 @dataclass(frozen=True, slots=True)

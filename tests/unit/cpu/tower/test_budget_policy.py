@@ -25,8 +25,15 @@ def reading(slow: float, total: float = 1000, *, budget: Budget = HEALTHY, age: 
     return tower.Reading(OBJECTIVE, budget, total - slow, total, seconds, age)
 
 
-def decide(state: TowerState, *readings: tower.Reading, time: float = 1000.0) -> tuple[TowerState, tower.Decision]:
-    return tower.decide(state, tower.Observation(time, readings, VIEWS), SETTINGS)
+def decide(
+    state: TowerState, *readings: tower.Reading, time: float = 1000.0, settings: tower.Settings = SETTINGS
+) -> tuple[TowerState, tower.Decision]:
+    return tower.decide(state, tower.Observation(time, readings, VIEWS), settings)
+
+
+def over(window: float, its: tower.Reading) -> tower.Reading:
+    """The same reading of an objective over so many seconds."""
+    return replace(its, objective=replace(OBJECTIVE, window_seconds=window))
 
 
 def steady(pressure: float = 0.5) -> TowerState:
@@ -68,6 +75,37 @@ def test_the_further_above_the_aim_the_larger_the_cut() -> None:
     mild, _ = decide(steady(), reading(13))
     strong, _ = decide(steady(), reading(24))
     assert strong.pressure < mild.pressure < 0.5
+
+
+@pytest.mark.parametrize(("window", "aim"), [(60, 0.5), (600, 0.5), (939.06, 0.59), (3600, 0.85), (86_400, 0.85)])
+def test_an_objective_over_an_hour_aims_to_spend_more_of_its_budget_than_one_over_minutes(window: float, aim: float) -> None:
+    """939 s are a quarter of the way from ten minutes to an hour by the logarithm, since six to the power 1/4 is 1.565."""
+    assert f"aim of {aim:.2f}" in decide(steady(), over(window, reading(0)))[1].message
+
+
+def test_what_is_too_much_for_each_minute_leaves_an_hour_room() -> None:
+    slow = reading(70, 10_000)  # burn .7
+    hour = over(3600, slow)
+    assert decide(steady(), slow)[1].reason is Reason.SAVE
+    assert decide(steady(), hour)[1].reason is Reason.SPEND
+    assert decide(steady(), hour, settings=replace(SETTINGS, every_minute=True)) == decide(steady(), slow)
+
+
+def test_an_hour_answers_too_much_by_smaller_cuts_and_remembers_less_of_it() -> None:
+    burning = reading(170, 10_000)  # burn 1.7, twice the aim over an hour
+    minutes, _ = decide(steady(), burning)
+    hour, _ = decide(steady(), over(3600, burning))
+    assert hour.pressure == pytest.approx(0.5 * 0.5**0.2)
+    assert hour.ceiling == pytest.approx(0.45)
+    assert minutes.pressure == pytest.approx(0.5 * (0.5 / 1.7) ** 0.5)
+    mild, _ = decide(steady(), over(3600, reading(105, 10_000)))
+    assert mild.ceiling == mild.pressure > 0.45
+
+
+def test_an_hour_keeps_less_in_reserve() -> None:
+    left = Budget(10_000, 80, 100, 0, 1)  # a fifth
+    assert "aim of 0.33" in decide(steady(), reading(0, budget=left))[1].message
+    assert "aim of 0.85" in decide(steady(), over(3600, reading(0, budget=left)))[1].message
 
 
 def test_a_surge_brings_targets_to_zero_at_once_and_holds() -> None:
