@@ -61,8 +61,8 @@ def test_the_headroom_is_the_normal_quantile_of_the_target() -> None:
 
 
 def test_a_burst_allowance_takes_the_place_of_headroom() -> None:
-    """By hand: .3 of headroom over a mean of .4 are bought by .05 of quota, since over ten periods .45 of burst stand behind each (4 * .05 * .45 = .09);
-    near the grant there is less burst: .2 of headroom need .05 under a grant of .7 that leaves .2."""
+    """By hand: .3 of headroom over a mean of .4 are bought by .05 of quota, for it stands beside .45 of burst (4 * .05 * .45 = .3 squared);
+    near the grant there is less burst: .2 of headroom need .05 under a grant of .7, which leaves .2."""
     assert beside_burst(0.4, 0.3, 2.0) == pytest.approx(0.45)
     assert beside_burst(0.45, 0.2, 0.7) == pytest.approx(0.5)
     assert beside_burst(0.45, 9.0, 0.7) == pytest.approx(0.575)  # beyond half of what is spare, quota and burst reach the grant together

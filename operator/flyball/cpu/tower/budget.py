@@ -81,12 +81,11 @@ def _for_reading(state: TowerState, reading: Reading, observation: Observation, 
     name, budget, allowed = reading.objective.name, reading.budget, reading.objective.allowed_share
     if not reading.usable or reading.age_seconds > settings.stale_seconds:
         return _without_signals(state, reading, observation, settings)
-    lost = LOST_SHARE * due(state.rates, reading)
-    held = held_up(observation.workloads)
-    if held is not None and 1.0 - at_least(reading.total + 1, lost) < settings.doubt:
+    before, held = due(state.rates, reading), held_up(observation.workloads)
+    if held is not None and 1.0 - at_least(reading.total + 1, LOST_SHARE * before) < settings.doubt:
         message = (
-            f"{name}: {reading.total:.0f} requests ended in {reading.seconds:.0f} s where {due(state.rates, reading):.0f} did before, and {held.name} "
-            f"is out of quota {held.throttle_ratio:.0%} of the time: a standstill; everything is given back for {_longest_hold(observation, settings):.0f} s."
+            f"{name}: {reading.total:.0f} requests ended in {reading.seconds:.0f} s where {before:.0f} did before, and {held.name} is out of quota "
+            f"{held.throttle_ratio:.0%} of the time: a standstill; everything is given back for {_longest_hold(observation, settings):.0f} s."
         )
         return Proposal(0.0, Reason.GUARD, message, reading, expected="Requests that wait end within the minute.")
     if reading.total == 0:

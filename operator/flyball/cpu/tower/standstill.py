@@ -1,7 +1,7 @@
 """Standstill: the sudden loss of requests beside throttled workloads is taken for requests that never end. Pure.
 
-A request counts when it ends. Where all workers of a service wait for a throttled one nothing ends, the histogram shows few requests or none, and none
-of them slow: to the budget that looks like a calm minute. The policy `budget` asks here before it believes it.
+A request counts when it ends. Where all workers of a service wait for a throttled one nothing ends, the histogram shows few requests or none, and
+none of them slow: to the budget that looks like a calm minute. The policy `budget` asks here before it believes it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ RATE_SECONDS = 300.0
 """Requests a second are averaged over this: long beside a look-back, in which the loss must show, short beside the slopes of a day."""
 
 LOST_SHARE = 0.5
-"""Fewer than this share of the requests of before is a loss. Over a look-back of a minute the steepest slope of the published traces is far from it."""
+"""Fewer than this share of the requests of before is a loss. By day and night a load takes hours to halve, and what is throttled follows it down."""
 
 THROTTLED = 0.6
 """A workload out of quota in more than this share of periods is held up: no target asks for so much (TARGET_MAX)."""

@@ -88,7 +88,10 @@ class Plant:
         total, slow = sum(entry[1] for entry in recent), sum(entry[2] for entry in recent)
         age = math.inf if self.silent else 3.0
         reading = tower.Reading(self.objective, self.ledger.budget(self.now), total - slow, total, self.lookback, age)
-        views = (tower.WorkloadView("Deployment/big", 0.2, 0.3, 0.5, 0.9 if self.stuck else self.held), tower.WorkloadView("Deployment/small", 0.02, 0.05, 0.1, 0.0))
+        views = (
+            tower.WorkloadView("Deployment/big", 0.2, 0.3, 0.5, 0.9 if self.stuck else self.held),
+            tower.WorkloadView("Deployment/small", 0.02, 0.05, 0.1, 0.0),
+        )
         self.state, self.decision = tower.decide(self.state, tower.Observation(self.now, (reading,), views), self.settings)
         self.reasons.append(self.decision.reason)
 
