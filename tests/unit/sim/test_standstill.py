@@ -27,9 +27,9 @@ def blocking() -> Application:
         "blocking",
         1.0,
         (
-            Service("page", 2.0, threads=16),
-            Service("order", 2.0, threads=8),
-            Service("user", 2.0, threads=8),
+            Service("page", 2.0, threads=24),
+            Service("order", 2.0, threads=12),
+            Service("user", 2.0, threads=12),
             Service("user-db", 0.6),
             Service("order-db", 0.6),
         ),
@@ -62,4 +62,4 @@ def test_it_is_the_floor_above_the_mean_and_the_limit_of_targets_that_keep_them_
     limits.setattr(captain, "ABOVE_MEAN", 0.0)
     limits.setattr(captain, "TARGET_MOST", 0.6)
     limits.setattr(tower, "TARGET_MAX", 0.6)
-    assert min(slow_by_minute(at_the_highest_target(0.6))[-2:]) > 0.5
+    assert min(slow_by_minute(at_the_highest_target(0.6))[1:]) > 0.3
