@@ -65,7 +65,17 @@ def test_a_burst_allowance_takes_the_place_of_headroom() -> None:
     near the grant there is less burst: .2 of headroom need .05 under a grant of .7, which leaves .2."""
     assert beside_burst(0.4, 0.3, 2.0) == pytest.approx(0.45)
     assert beside_burst(0.45, 0.2, 0.7) == pytest.approx(0.5)
-    assert beside_burst(0.45, 9.0, 0.7) == pytest.approx(0.575)  # beyond half of what is spare, quota and burst reach the grant together
+    assert beside_burst(0.45, 0.25, 0.7) == pytest.approx(0.575)  # all that is spare
+    assert beside_burst(0.45, 0.65, 0.7) == pytest.approx(0.625)  # and .4 more, of which an eighth
+
+
+def test_near_its_grant_a_container_that_is_throttled_still_gets_more() -> None:
+    """Use of 100 and 160 m by turns: what the grant can meet is 215 m, whatever throttling teaches."""
+    state, quota, bounds = CaptainState(), 0.21, Bounds(0.01, 0.3, burst=True)
+    for second in range(120):
+        state, move = decide(state, sample(throttled=1, usage=(0.1, 0.16)[second % 2], quota=quota), 0.0, bounds)
+        quota = move.quota
+    assert 0.24 < quota < 0.3
 
 
 def test_quotas_with_a_burst_allowance_keep_above_the_mean() -> None:
