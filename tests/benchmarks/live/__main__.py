@@ -1,8 +1,8 @@
 """Benchmark `live`: static limits, K8s-CPU-Fast, Autothrottle and Flyball on the demo's shop under a real kernel. `make bench SUITE=live`.
 
 QUICK=1: one round of a minute and a half. ROUNDS=n, BLOCK_SECONDS=n, SETTLE_SECONDS=n: other lengths. POLICIES=a,b: those alone; any policy of
-`flyball simulate --list` will do. build/bench/live.json holds the outcome; a full run writes docs/benchmarks/live.md as well. Needs Linux and root, as
-the local cluster does, and a machine with nothing else to do. Ctrl-C gives back and removes the cluster.
+`flyball simulate --list` will do. build/bench/live.json holds the outcome; a full run writes docs/benchmarks/live.md as well. Needs Linux and root,
+as the local cluster does, and a machine with nothing else to do. Ctrl-C gives back and removes the cluster.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from hack.cluster.layout import REPOSITORY

@@ -20,7 +20,6 @@ from flyball.cgroup.layout import Layout
 from flyball.sim.policy import Floats, Ints
 from hack.demo.errors import DemoError
 
-
 Flags = NDArray[np.bool_]
 
 

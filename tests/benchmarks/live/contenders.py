@@ -55,7 +55,7 @@ class Contender:
 def contenders(
     wanted: Sequence[str], application: Application, objective: Objective, rates: Sequence[float], warm_up_run: int, progress: Progress
 ) -> list[Contender]:
-    """Those that are wanted, tuned and warmed in the simulator where they need it. Names beyond NAMES are the simulator's (`flyball.sim.policies`)."""
+    """Those that are wanted, tuned and warmed in the simulator where they need it. Other names than NAMES are `flyball.sim.policies`'."""
     made = []
     for name in wanted:
         progress(f"{name}: made ready in the fitted simulator")
@@ -63,13 +63,17 @@ def contenders(
             made.append(Contender(name, "static limits", lambda: Static(1.0)))
         elif name == FAST_TUNED:
             target = tuned(application, objective, rates)
-            made.append(Contender(name, f"K8s-CPU-Fast, target {target:.2f} tuned in the fitted simulator", lambda target=target: Threshold(target, FAST)))
+            made.append(
+                Contender(name, f"K8s-CPU-Fast, target {target:.2f} tuned in the fitted simulator", lambda target=target: Threshold(target, FAST))
+            )
         elif name == AUTOTHROTTLE:
             bucket = max(1.0, float(round(np.mean(rates) / 10.0)))
             seen = warmed(application, objective, rates, bucket, warm_up_run, progress)
             hours = len(WARM_UP) * warm_up_run / 3600
             label = f"Autothrottle, warmed up for {hours:.1f} h in the fitted simulator"
-            made.append(Contender(name, label, lambda seen=seen, bucket=bucket: past_its_ramp(Autothrottle(list(seen), bucket, Phase.REPORT), objective)))
+            made.append(
+                Contender(name, label, lambda seen=seen, bucket=bucket: past_its_ramp(Autothrottle(list(seen), bucket, Phase.REPORT), objective))
+            )
         elif name in (FLYBALL, FLYBALL_BURST):
             burst = name == FLYBALL_BURST
             made.append(Contender(name, f"Flyball, {'with' if burst else 'without'} burst", flyball, product=True, burst=burst))

@@ -109,7 +109,7 @@ class Total:
         self._writes = self._ticks = self._late = 0
 
     def add(self, before: Counters, after: Counters, since: float, until: float, writes: int, *, late: bool, cpu: float) -> None:
-        """One tick: what was counted from `since` to `until` under the quota found at its end (nobody writes in between but, for Flyball, its agent)."""
+        """One tick: what was counted from `since` to `until` under the quota found at its end: in between only Flyball's agent writes."""
         within = max(0.0, min(until, self._end) - max(since, self._start))
         if within <= 0.0 or until <= since:
             return
@@ -130,4 +130,6 @@ class Total:
     def driven(self) -> Driven:
         seconds = max(1e-9, self._seconds)
         allocated, used, throttled, by_pod = self._sums
-        return Driven(self._seconds, allocated / seconds, used / seconds, throttled, by_pod, self._writes, self._ticks, self._late, self._cpu / seconds)
+        return Driven(
+            self._seconds, allocated / seconds, used / seconds, throttled, by_pod, self._writes, self._ticks, self._late, self._cpu / seconds
+        )

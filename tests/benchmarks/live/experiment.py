@@ -1,4 +1,4 @@
-"""One run of the comparison: Observe, the fit, the blocks, and the prediction for each. The scene acts, the simulator computes; this puts them in order."""
+"""One run of the comparison: Observe, the fit, the blocks, and the prediction for each. The scene acts, the simulator computes."""
 
 from __future__ import annotations
 
@@ -68,9 +68,7 @@ def observe(scene: Scene, shape: Shape, values: Sequence[int], say: Progress) ->
 
     def simulated(fit: Fit) -> tuple[float, float]:
         application = fit.application(objective.threshold_seconds, objective.target)
-        outcomes = [
-            run(application, objective, Unlimited(), seed, given(arrivals, seconds), burst=False, lookback=PEER_LOOKBACK) for seed in SEEDS
-        ]
+        outcomes = [run(application, objective, Unlimited(), seed, given(arrivals, seconds), burst=False, lookback=PEER_LOOKBACK) for seed in SEEDS]
         return (
             statistics.fmean(its.p50(shape.settle, seconds) for its in outcomes),
             statistics.fmean(its.p99(shape.settle, seconds) for its in outcomes),

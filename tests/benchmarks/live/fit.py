@@ -16,7 +16,7 @@ from flyball.sim.spec import Application, Node, Service
 from tests.benchmarks.live.graph import SERVICES, Route, demand, request_types
 
 STEP_SECONDS = 35e-6
-"""A step of the shop's work: 0.03 to 0.04 ms by its own benchmark (examples/shop/work.go). CPU beyond steps (connections, garbage collection, metrics)
+"""A step of the shop's work: 0.03 to 0.04 ms by its own benchmark (examples/shop/work.go). CPU beyond steps (connections, garbage collection)
 is the same for each visit."""
 AFTER_SHARE = 0.5
 """Share of that remainder that comes after the sub-calls: reading their answers and writing one's own. Ours."""

@@ -70,7 +70,7 @@ def visits(service: str, path: str) -> Iterator[tuple[str, Route]]:
 
 def demand() -> dict[str, tuple[float, float]]:
     """Per service: visits, and steps of work, of a request in the mean."""
-    found = {service: (0.0, 0.0) for service in SERVICES}
+    found = dict.fromkeys(SERVICES, (0.0, 0.0))
     for path, share in MIX.items():
         for service, route in visits("gateway", path):
             count, steps = found[service]

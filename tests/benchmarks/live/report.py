@@ -84,9 +84,9 @@ def page(blocks: Sequence[Block], standings: Sequence[Standing], summary: Mappin
     """docs/benchmarks/live.md. Generated: edit this file, not the page."""
     parts = [
         "# CPU control on a real kernel",
-        f"`make bench SUITE=live`: {scope['rounds']} rounds of {scope['block_seconds']} s a policy, {scope['settle_seconds']} s of settling before each "
-        f"block, {scope['cpus']} CPUs, kernel {scope['kernel']}. What is compared, and how: [index](index.md#live). Means over blocks, in brackets the "
-        "smallest and the largest.",
+        f"`make bench SUITE=live`: {scope['rounds']} rounds of {scope['block_seconds']} s a policy, {scope['settle_seconds']} s of settling before "
+        f"each, {scope['cpus']} CPUs, kernel {scope['kernel']}. What is compared, and how: [index](index.md#live). Means over blocks, in brackets "
+        "the smallest and the largest.",
         _markdown(ROW, rows(standings)),
         "## The fitted simulator's prediction",
         "Fitted on the Observe phase alone, before any policy ran; then given the requests of each block at the times at which they were sent.",

@@ -94,7 +94,7 @@ class Scene:
         return self._phase(rates, settle, score, Unlimited(), application, "observe")
 
     def block(self, contender: Contender, rates: Sequence[int], settle: int, score: int, application: Application, name: str) -> Phase:
-        """A contender's block, and everything given back. The product is switched on as a person would, and off again; peers act through the driver."""
+        """A contender's block, and everything given back. The product is switched on as by a person, and off; peers act through the driver."""
         environment, containers = self._environment, self._found()
         try:
             if contender.product:
