@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +72,7 @@ def write_json(
     content = {
         "scope": scope,
         "summary": summary,
-        "policies": [asdict(its) for its in standings],
+        "policies": [its.as_json() for its in standings],
         "rows": [its.as_json() for its in blocks],
         "fit": fit,
     }

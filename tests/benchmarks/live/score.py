@@ -11,6 +11,11 @@ from typing import Any
 from hack.demo.figures import Figures
 
 
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON knows no NaN: what is not known is null."""
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """One block of one policy: measured, and predicted for the very requests that were sent in it."""
@@ -35,8 +40,7 @@ class Block:
     busy_share: float
 
     def as_json(self) -> dict[str, Any]:
-        named = {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in asdict(self).items()}
-        return named | {"figures": self.figures.as_json()}
+        return plain(asdict(self)) | {"figures": self.figures.as_json()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,9 @@ class Standing:
     predicted_cores: float
     predicted_p99_seconds: float
     policy_cores: float
+
+    def as_json(self) -> dict[str, Any]:
+        return plain(asdict(self))
 
     @property
     def cores_error(self) -> float:
