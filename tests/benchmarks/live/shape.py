@@ -43,7 +43,7 @@ class Shape:
 
 
 FULL = Shape(rounds=3, block=300, settle=60, observe=120, idle=15, warm_up_run=3600)
-QUICK = Shape(rounds=1, block=90, settle=60, observe=60, idle=15, warm_up_run=3600)
+QUICK = Shape(rounds=1, block=90, settle=60, observe=120, idle=15, warm_up_run=3600)
 
 
 def order(policies: Sequence[str], number: int) -> list[str]:
