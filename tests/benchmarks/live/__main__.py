@@ -51,12 +51,13 @@ def measure(say: Callable[[str], None]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with Processes(FOLDER / "logs") as processes:
         environment = Local(processes, FOLDER, NAME, say)
+        scene = Scene(environment, processes, FOLDER)
         try:
-            scene = Scene(environment, processes, FOLDER)
             scene.up()
             fit, blocks = experiment(scene, shape, policies, say)
             environment.stop_flyball()
         finally:
+            scene.close()
             processes.stop_all()
             environment.down(keep_logs=isinstance(sys.exception(), Exception))  # after a fault, not after Ctrl-C
     found = standings(blocks)

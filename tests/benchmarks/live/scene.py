@@ -57,7 +57,7 @@ class Phase:
 
 
 class Scene:
-    """A cluster with the shop and Flyball, for as long as the `with` block lasts."""
+    """A cluster with the shop and Flyball. Whoever made its environment takes that down."""
 
     def __init__(self, environment: Local, processes: Processes, folder: Path) -> None:
         self._environment, self._processes, self._folder = environment, processes, folder
@@ -75,6 +75,11 @@ class Scene:
         shop.wait_serving(environment.get)
         pods = json.loads(environment.get(f"/api/v1/namespaces/{shop.NAMESPACE}/pods"))["items"]
         self.containers = Containers.find(detect(CGROUPS), pods, SERVICES)
+
+    def close(self) -> None:
+        """Close what is open on the node; quotas stay as they are."""
+        if self.containers is not None:
+            self.containers.close()
 
     @property
     def grants(self) -> dict[str, float]:
