@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from flyball.cli.table import table
-from tests.benchmarks.live.score import Block, Standing
+from tests.benchmarks.live.contenders import FAST_TUNED, STATIC
+from tests.benchmarks.live.score import Block, Standing, savings
 
 ROW = ("policy", "cores allocated", "used", "p99 ms", "slow %", "minutes over", "errors", "requests", "adapter's cores")
 PREDICTED = ("policy", "cores measured", "predicted", "error %", "p99 ms measured", "predicted", "error %")
@@ -60,9 +61,18 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     return said
 
 
+def saved(standings: Sequence[Standing]) -> list[str]:
+    """Cores allocated against the limits and against the tuned peer, in sentences."""
+    return [
+        f"Cores saved against {base}: {', '.join(f'{policy} {percent:.0f} %' for policy, percent in found.items())}."
+        for base in (STATIC, FAST_TUNED)
+        if (found := savings(standings, base))
+    ]
+
+
 def terminal(blocks: Sequence[Block], standings: Sequence[Standing], summary: Mapping[str, Any]) -> str:
     tables = [table(BLOCK, block_rows(blocks)), table(ROW, rows(standings)), table(PREDICTED, predictions(standings))]
-    return "\n\n".join([*tables, "\n".join(verdict(summary))])
+    return "\n\n".join([*tables, "\n".join([*saved(standings), *verdict(summary)])])
 
 
 def write_json(
@@ -87,6 +97,7 @@ def page(blocks: Sequence[Block], standings: Sequence[Standing], summary: Mappin
         f"each, {scope['cpus']} CPUs, kernel {scope['kernel']}. What is compared, and how: [index](index.md#live). Means over blocks, in brackets "
         "the smallest and the largest.",
         _markdown(ROW, rows(standings)),
+        "\n".join(saved(standings)),
         "## The fitted simulator's prediction",
         "Fitted on the Observe phase alone, before any policy ran; then given the requests of each block at the times at which they were sent.",
         _markdown(PREDICTED, predictions(standings)),

@@ -129,6 +129,6 @@ def _percent(errors: Sequence[float]) -> float | None:
 
 
 def savings(standings: Sequence[Standing], against: str) -> Mapping[str, float]:
-    """Cores that each of the others saves against one policy, percent."""
-    base = next((its.cores for its in standings if its.policy == against), math.nan)
-    return {its.policy: 100.0 * (1.0 - its.cores / base) for its in standings if its.policy != against}
+    """Cores that each of the others saves against one policy, percent; nothing where that one did not run."""
+    base = next((its.cores for its in standings if its.policy == against), None)
+    return {} if base is None else {its.policy: 100.0 * (1.0 - its.cores / base) for its in standings if its.policy != against}

@@ -167,6 +167,16 @@ def test_means_are_over_blocks_and_the_slow_share_over_requests() -> None:
     assert (first.minutes_over, first.minutes, first.errors, first.requests) == (2, 10, 4, 400)
     assert first.cores_error == pytest.approx(1.6 / 1.5 - 1)
     assert savings([first, second], "b") == {"a": pytest.approx(25.0)}
+    assert savings([first, second], "c") == {}
+
+
+def test_savings_are_told_against_the_limits_and_against_the_tuned_peer() -> None:
+    rows = standings([block("static", 2.0, 2.0), block("k8s-cpu-fast", 1.0, 1.0), block("flyball", 0.5, 0.5)])
+    assert report.saved(rows) == [
+        "Cores saved against static: k8s-cpu-fast 50 %, flyball 75 %.",
+        "Cores saved against k8s-cpu-fast: static -100 %, flyball 50 %.",
+    ]
+    assert report.saved(rows[2:]) == []
 
 
 def test_the_prediction_is_judged_by_its_median_error_and_by_the_order_of_cores() -> None:
