@@ -11,7 +11,7 @@ import pytest
 
 from flyball.forecast import Reason
 from flyball.kube.client import KubeError, Unreachable
-from tests.operator.replicas import HPA, SCALE, STATUS, Scene, enforced
+from tests.operator.replicas import HPA, KEY, SCALE, STATUS, Scene, enforced
 
 
 class Killed(Exception):

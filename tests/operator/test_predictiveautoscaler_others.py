@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from flyball.api.meta import Mode
+from flyball.controllers.shared.autoscalers import FRESH_SECONDS
 from flyball.kube.client import KubeError, NotFound
 from tests.operator.replicas import HPA, KEY, SCALE, Scene, enforced
 
@@ -44,6 +45,17 @@ def test_an_hpa_that_owns_the_replicas_is_told_and_left_alone(scene: Scene) -> N
     assert scene.writes(SCALE) == 0
     assert scene.condition("Conflicted") == ("True", "HorizontalPodAutoscaler")
     assert "use via HPAFloor" in scene.message("Conflicted")
+
+
+def test_an_hpa_made_just_before_the_object_was_changed_is_seen_at_the_next_look(scene: Scene) -> None:
+    scene.look()
+    scene.controller._autoscalers._listed_at -= 2 * FRESH_SECONDS
+    scene.hpa()
+    scene.answers.demand = 450
+    scene.pas(mode="Enforce", maxReplicas=9)
+    scene.look()
+    assert scene.condition("Conflicted") == ("True", "HorizontalPodAutoscaler")
+    assert scene.writes(SCALE) == 0
 
 
 def test_keda_is_told_apart_from_an_hpa_of_ones_own(scene: Scene) -> None:

@@ -1,7 +1,8 @@
 """What is counted while the benchmark runs: the operator's and Prometheus' own metrics, the API server's, and the process' CPU and memory.
 
 A tick is seen from Prometheus' side, since asking the operator for its metrics several times a second would cost it more than its work: each object
-has one demand, so each look is one instant query, and a tick is a burst of as many queries as there are objects.
+has one demand, so each look is one instant query, and a tick is as many queries as there are objects. Ticks are measured while each object is due
+again as soon as it was looked at; at the usual 15 s looks are spread over the time, and what is long is the pause between them.
 """
 
 from __future__ import annotations
@@ -19,25 +20,12 @@ from hack.cluster import Cluster, Prometheus
 from tests.operator.process import Operator
 
 POLL_SECONDS = 0.1
-REST_SECONDS = 1.0
-"""Nothing asked for so long: the tick is over. Objects whose look failed come again one by one, seconds apart, and make no tick of their own."""
-LEAST_SHARE = 0.5
-"""Of the objects: a burst of fewer is no tick."""
 
 _LINE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 Sample = tuple[float, float]
 """Seconds, and how many looks there had been."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """One look at each object."""
-
-    began: float
-    seconds: float
-    looks: float
 
 
 @dataclass(slots=True)
@@ -49,7 +37,7 @@ class Window:
     """Of the operator."""
     prometheus_cores: float = 0.0
     queries: float = 0.0
-    ticks: list[Tick] = field(default_factory=list)
+    ticks: list[float] = field(default_factory=list)
     writes: dict[str, float] = field(default_factory=dict)
     """What -> how often, by the operator's own count."""
     scale_reads: float = 0.0
@@ -57,20 +45,17 @@ class Window:
     """Lists of autoscalers."""
 
 
-def ticks(samples: Sequence[Sample], objects: int, rest_seconds: float = REST_SECONDS) -> list[Tick]:
-    """The bursts in a growing count. One that may have begun before the first sample, or may go on after the last, is left out. Pure."""
-    bursts: list[tuple[float, float, float]] = []
+def ticks(samples: Sequence[Sample], objects: int) -> list[float]:
+    """Seconds that each round of as many looks as there are objects took, one after the other; what is left at the end is none. Pure."""
+    if not samples:
+        return []
+    found, mark, wanted = [], samples[0][0], samples[0][1] + objects
     for (before, count), (at, grown) in pairwise(samples):
-        if grown <= count:
-            continue
-        if bursts and at - bursts[-1][1] <= rest_seconds:
-            began, _, looks = bursts.pop()
-            bursts.append((began, at, looks + grown - count))
-        else:
-            bursts.append((before, at, grown - count))
-    first, last = (samples[0][0], samples[-1][0]) if samples else (0.0, 0.0)
-    whole = [its for its in bursts if its[0] - first > rest_seconds and last - its[1] > rest_seconds]
-    return [Tick(began, ended - began, looks) for began, ended, looks in whole if looks >= LEAST_SHARE * objects]
+        while grown >= wanted and grown > count:
+            moment = before + (at - before) * (wanted - count) / (grown - count)
+            found.append(moment - mark)
+            mark, wanted = moment, wanted + objects
+    return found
 
 
 def share(values: Sequence[float], part: float) -> float:

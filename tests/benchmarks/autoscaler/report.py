@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 ASKED: dict[str, float] = {
-    "steady_tick_p99_seconds": 5.0,
-    "jump_tick_p99_seconds": 5.0,
+    "tick_p99_seconds": 5.0,
+    "tick_jump_seconds": 5.0,
     "steady_writes_per_object_minute": 2.5,
     "jump_writes_per_object": 6.0,
 }
@@ -16,21 +16,23 @@ ASKED: dict[str, float] = {
 scale, four statuses (before, at and after it, and the half-minute's own) and an event."""
 
 MEANING: dict[str, str] = {
-    "steady_tick_p50_seconds": "one tick, each object looked at once: median",
-    "steady_tick_p99_seconds": "one tick: the slowest of 99 %",
-    "steady_ticks": "ticks that were seen whole",
+    "tick_p50_seconds": "one tick, each object looked at once: median, s",
+    "tick_p99_seconds": "one tick: the slowest of 99 %, s",
+    "ticks": "ticks that were measured",
+    "tick_writes_per_look": "API writes a look meanwhile",
+    "tick_cores": "cores of the operator meanwhile",
+    "tick_jump_seconds": "the slowest tick while all demands change at once, s",
+    "tick_jump_scale_writes_per_object": "writes of `/scale` in it, an object",
+    "tick_failed_looks": "looks that failed meanwhile",
     "steady_scale_reads_per_object_tick": "reads of `/scale`, an object and tick",
     "steady_autoscaler_lists_per_minute": "lists of HPAs, for all objects together, a minute",
     "steady_writes_per_object_minute": "API writes, an object and minute",
     "steady_queries_per_object_tick": "PromQL queries, an object and tick",
     "steady_prometheus_cores": "cores of Prometheus, its scrapes included",
-    "steady_cores": "cores of the operator",
+    "steady_cores": "cores of the operator, at 15 s",
     "rss_mb": "memory of the operator, MB",
     "rss_peak_mb": "memory of the operator at most, MB",
     "metrics_page_seconds": "one scrape of the operator's own metrics, s",
-    "jump_tick_p50_seconds": "one tick while all change at once: median",
-    "jump_tick_p99_seconds": "one tick while all change at once: the slowest",
-    "jump_ticks": "ticks that were seen whole",
     "jump_scale_writes_per_object": "writes of `/scale`, an object",
     "jump_status_writes_per_object": "writes of status, an object",
     "jump_event_writes_per_object": "events, an object",
@@ -76,13 +78,13 @@ def page(result: Mapping[str, Any]) -> str:
 Made by `make bench SUITE=autoscaler`; all of its figures are in `build/bench/autoscaler.json` after a run. How it is measured:
 [benchmarks](index.md#autoscaler).
 
-{result["objects"]:,} objects with one demand and a stated capacity each, looked at every 15 s. {result["cpus"]} virtual CPUs for everything (API server,
-etcd, controller manager, scheduler, Prometheus, operator, the benchmark itself), kernel {result["kernel"]}, Python {result["python"]}; load average
-before it began: {result["load_before"]:g}.
+{result["objects"]:,} objects with one demand and a stated capacity each, looked at every 15 s. {result["cpus"]} virtual CPUs for everything (API
+server, etcd, controller manager, scheduler, Prometheus, operator, the benchmark itself), kernel {result["kernel"]}, Python {result["python"]};
+load average before it began: {result["load_before"]:g}.
 
 {table(result["summary"])}
 
-What is not in these figures: there is no node, so no pod becomes ready, and the query for the CPU that pods use (one more an object and minute) is not
-asked. The history is seven hours; a week has 24 times as many points and takes as much longer, since the operator rests three times as long as each
-query took.
+What is not in these figures: there is no node, so no pod becomes ready, and the query for the CPU that pods use (one more an object and minute) is
+not asked. The history is seven hours; a week has 24 times as many points and takes as much
+longer, since the operator rests three times as long as each query took.
 """

@@ -1,7 +1,7 @@
 """What the benchmark runs on: Deployments, their PredictiveAutoscalers, and a real Prometheus that has their requests of hours and of now.
 
 Ten namespaces, as many services in each; every service has its own counter. All go on at about LOW requests a second until `jump` has each of them
-count, within one scrape, what makes the rate of the last minute HIGH: the harshest change there is, all at once and in one step.
+count, within one scrape, what makes the rate of the last minute another: the harshest change there is, all at once and in one step.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from tests.api_objects import minimal_pas
 from tests.operator.objects import deployment
 
 NAMESPACES = 10
-CAPACITY, LOW, HIGH = 100.0, 150.0, 350.0
-"""Two replicas, then four."""
+CAPACITY, LOW, HIGH, HIGHER = 100.0, 150.0, 350.0, 550.0
+"""Two replicas, then four, then six."""
 SWAY, SWAY_SECONDS = 0.05, 1800.0
 """How far a rate goes up and down, so that there is something to forecast and nothing to scale for."""
 HISTORY_SECONDS = 7 * 3600
@@ -59,9 +59,9 @@ class Traffic:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
-    def jump(self) -> None:
-        """From the next scrape on, and for a minute, every service's rate is HIGH."""
-        self._more += (HIGH - LOW) * 60
+    def jump(self, rate: float) -> None:
+        """From the next scrape on, and for a minute, every service's rate is this."""
+        self._more += (rate - LOW) * 60
 
     def total(self, number: int, at: float) -> int:
         """Requests that a service has counted."""
