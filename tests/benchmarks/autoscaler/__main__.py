@@ -32,6 +32,8 @@ TICK_SECONDS = 15
 """The operator's default."""
 STEADY_SECONDS, JUMP_SECONDS = 120, 55
 """Eight ticks; and the time within which a rate over a minute shows the jump."""
+SETTLE_SECONDS = 45
+"""From the first forecasts on: each object says once that it has one now."""
 FAST_TICK_SECONDS = 0.01
 FAST_SECONDS = 60
 READY_SECONDS, LEARNED_SECONDS, PODS_SECONDS = 300, 600, 900
@@ -55,6 +57,7 @@ def usual(cluster: Cluster, prometheus: Prometheus, traffic: Traffic, operator: 
         found["history_prometheus_cores"] = (after["process_cpu_seconds_total"] - before["process_cpu_seconds_total"]) / elapsed
         ranges = "prometheus_http_requests_total:handler=/api/v1/query_range"
         found["history_queries_per_object"] = (after[ranges] - before.get(ranges, 0.0)) / OBJECTS
+        time.sleep(SETTLE_SECONDS)
         say(f"{STEADY_SECONDS} s of steady demand")
         found |= figures("steady", observe.watch(cluster, prometheus, operator, OBJECTS, STEADY_SECONDS))
         found["rss_mb"] = observe.megabytes(operator.pid, "VmRSS")
@@ -160,6 +163,7 @@ def main() -> int:
             if not poll(lambda: stage.pods(cluster) >= 2 * OBJECTS, PODS_SECONDS, step=5.0):
                 raise SystemExit(f"The controller manager made {stage.pods(cluster)} of {2 * OBJECTS} pods within {PODS_SECONDS} s.")
             stage.autoscalers(cluster, OBJECTS)
+            stage.wait_for_rates(prometheus, OBJECTS)
             kubeconfig = cluster.kubeconfig_for(NAMESPACE, OPERATOR)
             common = {"history_days": HISTORY_SECONDS / 86_400, "renew_seconds": 30, "lookback_seconds": 60, "prometheus_timeout_seconds": 10}
             found = usual(cluster, prometheus, traffic, Operator(Path(folder), kubeconfig, prometheus.url, tick_seconds=TICK_SECONDS, **common), say)

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from hack.cluster import Cluster, Prometheus
+from hack.cluster import Cluster, ClusterError, Prometheus
+from hack.cluster.monitoring import query
+from hack.cluster.process import poll
 from hack.predictive.replay import backfill
 from tests.api_objects import minimal_pas
 from tests.operator.objects import deployment
@@ -29,6 +31,7 @@ HISTORY_SECONDS = 7 * 3600
 PAST_STEP_SECONDS = 30
 """A rate over a minute needs two samples."""
 SCRAPE_SECONDS = 5
+RATES_SECONDS = 60
 METRIC = "requests_total"
 
 
@@ -102,6 +105,16 @@ def give(prometheus: Prometheus, traffic: Traffic, host: str) -> None:
         texts = [f"# TYPE {METRIC} untyped\n", *traffic.past(place, until)]
         backfill(prometheus, host, texts, f'{METRIC}{{namespace="bench-{place}"}}', HISTORY_SECONDS // 3600 + 1, {})
     prometheus.targets({"services": [traffic.address]})
+
+
+def wait_for_rates(prometheus: Prometheus, objects: int) -> None:
+    """Until Prometheus knows every service's rate of now. Raises ClusterError when it does not."""
+    if not poll(lambda: _counted(query(prometheus.url, f"count(rate({METRIC}[60s]))")) >= objects, RATES_SECONDS, step=1.0):
+        raise ClusterError(f"Prometheus did not know the rates of {objects} services within {RATES_SECONDS} s.")
+
+
+def _counted(answer: list[dict[str, Any]]) -> float:
+    return float(answer[0]["value"][1]) if answer else 0.0
 
 
 def workloads(cluster: Cluster, objects: int) -> None:
