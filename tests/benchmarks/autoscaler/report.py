@@ -84,7 +84,7 @@ load average before it began: {result["load_before"]:g}.
 
 {table(result["summary"])}
 
-What is not in these figures: there is no node, so no pod becomes ready, and the query for the CPU that pods use (one more an object and minute) is
-not asked. The history is seven hours; a week has 24 times as many points and takes as much
-longer, since the operator rests three times as long as each query took.
+What is not in these figures: there are no pods (the Deployments are paused), so neither their events nor the query for the CPU that pods use (one
+more an object and minute) count. The history is seven hours; a week has 24 times as many points and takes as much longer, since the operator rests
+three times as long as each query took.
 """

@@ -73,7 +73,7 @@ class Controller:
         self._autoscalers = Autoscalers(kube)
         self._outage = Outage()
         self._memory: dict[Key, Memory] = {}
-        self._parsed: dict[Key, tuple[tuple[Any, Any], PredictiveAutoscaler | None]] = {}
+        self._parsed: dict[Key, tuple[tuple[Any, Any], PredictiveAutoscaler | InvalidObject]] = {}
 
     async def look(self, key: Key) -> None:
         """Look at one object. Raises KubeError when the API server does not do its part; what Prometheus lacks goes into the status."""
@@ -85,11 +85,11 @@ class Controller:
         memory = self._memory.get(key)
         if memory is None or memory.uid != its.uid:
             memory = self._memory[key] = Memory(its.uid, History.restored(before.decisions), before.hpa_floor, _target(body))
-        try:
-            pas = PredictiveAutoscaler.parse(body)
-        except InvalidObject as error:
-            await self._rest(key, its, before, memory, Reason.INVALID, str(error))
+        parsed = self._parse(key, body)
+        if isinstance(parsed, InvalidObject):
+            await self._rest(key, its, before, memory, Reason.INVALID, str(parsed))
             return
+        pas = parsed.model_copy(update={"metadata": its, "status": before})
         try:
             if pas.spec.suspend:
                 await self._rest(key, its, before, memory, Reason.SUSPENDED, "spec.suspend is true.")
@@ -249,19 +249,25 @@ class Controller:
         self._exporter.forget(key)
 
     def _others(self, key: Key, target: str) -> Iterator[PredictiveAutoscaler]:
-        """The namespace's other objects with a target of this name, their specs parsed once a generation."""
+        """The namespace's other objects with a target of this name."""
         for other, body in self.objects.items():
             if other[0] != key[0] or other == key or _target(body)[1] != target:
                 continue
-            version = (body["metadata"].get("uid"), body["metadata"].get("generation"))
-            known = self._parsed.get(other)
-            if known is None or known[0] != version:
-                parsed = None
-                with contextlib.suppress(InvalidObject):  # its own look says so
-                    parsed = PredictiveAutoscaler.parse({"metadata": body["metadata"], "spec": body["spec"]})
-                known = self._parsed[other] = (version, parsed)
-            if known[1]:
-                yield known[1]
+            parsed = self._parse(other, body)
+            if not isinstance(parsed, InvalidObject):  # its own look says so
+                yield parsed
+
+    def _parse(self, key: Key, body: Mapping[str, Any]) -> PredictiveAutoscaler | InvalidObject:
+        """Metadata and spec, parsed once a generation, without the status; or why they cannot be."""
+        version = (body["metadata"].get("uid"), body["metadata"].get("generation"))
+        known = self._parsed.get(key)
+        if known is None or known[0] != version:
+            try:
+                known = (version, PredictiveAutoscaler.parse({"metadata": body["metadata"], "spec": body["spec"]}))
+            except InvalidObject as error:
+                known = (version, error)
+            self._parsed[key] = known
+        return known[1]
 
 
 def _status(body: Mapping[str, Any]) -> PredictiveAutoscalerStatus:
