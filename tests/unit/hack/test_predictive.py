@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from hack.predictive.pattern import DAY, Pattern, exposition, totals
 from hack.predictive.verdict import Arrival, Look, arrivals, late_seconds, margin, short_seconds, table, turns
 from hack.predictive.watch import seen
-from tests.node.floors import Floor, leads, own_wish
-from tests.node.floors import table as floor_table
 
 RISE = 1_000_000.0
 PATTERN = Pattern(RISE, low=5.0, high=25.0, ramp_seconds=200.0)
@@ -92,25 +90,3 @@ def test_a_look_reads_both_objects_and_bears_an_empty_status() -> None:
     status = {"replicas": {"reactive": 2, "proactive": 3}, "conditions": conditions, "demands": [{"served": "11.5"}], "readyAfterSeconds": 48}
     assert seen(deployment, {"status": status}, 1.0) == Look(1.0, 3, 2, 2, 3, 11.5, "Ok", "Forecast", 48)
     assert seen({"spec": {}}, {}, 1.0) == Look(1.0, 1, 0)
-
-
-def hpa(utilisation: int | None, wanted: int = 70) -> dict[str, object]:
-    target = {"type": "Utilization", "averageUtilization": wanted}
-    current = [{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": utilisation}}}] if utilisation else None
-    return {"spec": {"metrics": [{"resource": {"name": "cpu", "target": target}}]}, "status": {"currentMetrics": current}}
-
-
-@pytest.mark.parametrize(
-    ("utilisation", "ready", "asks"),
-    [(140, 1, 2), (75, 2, 2), (78, 2, 3), (20, 3, 1), (None, 2, None), (140, 0, None)],
-)
-def test_what_an_hpa_asks_for_by_its_own_metric_is_its_own_arithmetic(utilisation: int | None, ready: int, asks: int | None) -> None:
-    assert own_wish(hpa(utilisation), ready) == asks
-
-
-def test_the_lead_of_a_floor_is_the_time_until_the_hpas_own_metric_asks_for_as_many() -> None:
-    moves = [Floor(100.0, 1, 1), Floor(110.0, 2, None), Floor(120.0, 2, 1), Floor(150.0, 3, 2)]
-    found = leads(moves, 100.0, (2, 3))
-    assert found[0] == (2, 10.0, 50.0)
-    assert found[1][:2] == (3, 50.0) and math.isnan(found[1][2])
-    assert floor_table(found).splitlines()[1].split() == ["2", "+0:10", "+0:50", "40", "s"]
