@@ -22,7 +22,6 @@ from hack.cluster import Cluster, Prometheus, tools
 from hack.cluster.monitoring import query
 from hack.cluster.process import poll
 from hack.image import ImageError, archive
-from tests.api_objects import minimal_pas
 from tests.conftest import make_namespace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -163,23 +162,6 @@ def test_the_api_server_takes_the_objects_on_the_pages(installed: Installed, pag
         example = yaml.safe_load(block)
         example["metadata"]["namespace"] = NAMESPACE
         installed.cluster.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", input=json.dumps(example))
-
-
-def test_the_image_knows_time_zones_and_runs_the_forecasts(installed: Installed) -> None:
-    (operator,) = installed.objects("deployments")
-    body = minimal_pas("zones", NAMESPACE)
-    body["spec"] |= {"scaleTargetRef": {"name": operator["metadata"]["name"]}, "minReplicas": 1}
-    body["spec"]["schedules"] = [{"name": "always", "start": "00:00", "end": "00:00", "timeZone": "Europe/Berlin", "minReplicas": 5}]
-    installed.cluster.kubectl("apply", "-f", "-", input=json.dumps(body))
-
-    def seen() -> dict[str, Any]:
-        (found,) = installed.objects("predictiveautoscalers")
-        status: dict[str, Any] = found.get("status", {})
-        return status
-
-    assert poll(lambda: seen().get("replicas", {}).get("floor") == 5, 30), seen()
-    assert ("Ready", "True") in {(its["type"], its["status"]) for its in seen()["conditions"]}
-    installed.cluster.kubectl("delete", "predictiveautoscaler", "zones", "-n", NAMESPACE)
 
 
 def test_the_loop_closes_with_operator_and_agent_as_pods(installed: Installed, web: str) -> None:
