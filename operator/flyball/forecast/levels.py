@@ -6,9 +6,13 @@ They are what experts stand on. A level shift moves them all at once (`move`), s
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flyball.forecast.history import Array, Mask, Rescale
 from flyball.forecast.settings import Settings
+
+EARLIER = 3
+"""Steps that a shift is looked for in; what averages were before them does not hold it yet."""
 
 
 class Levels:
@@ -23,6 +27,7 @@ class Levels:
         self.plain = np.zeros((len(self.spans), count), np.float32)
         self.rest = np.zeros((len(self.spans), count), np.float32)
         self.week = np.zeros((2, count), np.float32)  # at the short and the middle span
+        self.earlier = np.zeros((EARLIER, 2, count), np.float32)  # what `rest` and `week` were at the middle span before 1, 2, 3 steps
         self.count = np.zeros(count, np.int32)
         self.back = middle
         self.ring = np.zeros((2 * middle + 1, count), np.float32)  # the middle average, for slopes
@@ -31,6 +36,8 @@ class Levels:
     def update(self, z: Array, profile: Array, weekly: Array, known: Mask) -> None:
         """Take a step; unknown values change nothing."""
         self.count += known
+        self.earlier[1:] = self.earlier[:-1].copy()
+        self.earlier[0] = self._patterned()
         # Until a span is full its average is the plain mean: no start value to forget.
         gain = np.where(known, np.maximum(self.gains, 1.0 / np.maximum(self.count, 1).astype(np.float32)), np.float32(0.0))
         self.plain += gain * (z - self.plain)
@@ -52,10 +59,12 @@ class Levels:
         """The profile of `which` has just become ready: the rest is counted from it; `mean` is the profile's own over a day."""
         self.rest[:-1, which] = (self.plain[:-1] - profile)[:, which]
         self.rest[-1, which] = (self.plain[-1] - mean)[which]
+        self._forget(which)
 
     def anchor_week(self, which: Mask, weekly: Array) -> None:
         """The same for the profile of the week."""
         self.week[:, which] = (self.plain[2:4] - weekly)[:, which]
+        self._forget(which)
 
     def move(self, which: Mask, level: Array, profile: Array, weekly: Array, by: Array) -> None:
         """A shift: all averages of `which` stand at `level`; the day's average of the rest moves by `by`."""
@@ -64,6 +73,7 @@ class Levels:
         self.rest[:-1, which] = (level - profile)[which]
         self.week[:, which] = (level - weekly)[which]
         self.rest[-1, which] += by[which]
+        self._forget(which)
 
     def rescale(self, change: Rescale, profile: Array, weekly: Array) -> None:
         """`profile` and `weekly` (series,) are the slow and the weekly profile now, converted already."""
@@ -72,3 +82,11 @@ class Levels:
         # What remains after the profile is a difference; anew from the averages, which is what it was meant to be.
         self.rest[:, change.which] = self.plain[:, change.which] - profile[change.which]
         self.week[:, change.which] = self.plain[2:4, change.which] - weekly[change.which]
+        self._forget(change.which)
+
+    def _patterned(self) -> Array:
+        return np.stack([self.rest[3], self.week[1]])
+
+    def _forget(self, which: Mask | NDArray[np.intp]) -> None:
+        """What was before is of another level, scale or profile: as it is now."""
+        self.earlier[:, :, which] = self._patterned()[:, which]

@@ -15,7 +15,7 @@ from flyball.forecast.history import Array, Mask
 
 HORIZON_OF_STRIDE = 10
 """A horizon of more than so many steps skips origins: one is kept each `horizon / 10` steps."""
-LAST, MIXTURE, GIVEN = -3, -2, -1
+LAST, LEVEL, MIXTURE, GIVEN = -4, -3, -2, -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Matured:
     elapsed: NDArray[np.int64]  # (M,) steps between kept origins
     experts: Array  # (M, experts, series)
     last: Array  # (M, series) the last known value at the origin
+    level: Array  # (M, series) the short level then, which stands in for a combination without skill
     mixture: Array  # (M, series) the combination
     given: Array  # (M, series) what was given out
     scale: Array  # (M, series) of errors, in z
@@ -41,16 +42,17 @@ class Pending:
         self.lengths = self.horizons // self.strides + 1
         self.starts = np.cumsum(self.lengths) - self.lengths
         slots = int(self.lengths.sum())
-        self.values = np.zeros((slots, experts + 3, count), np.float32)
+        self.values = np.zeros((slots, experts + 4, count), np.float32)
         self.scales = np.zeros((slots, count), np.float32)
         self.awake = np.zeros((slots, experts, count), np.bool_)
         self.steps = np.full(slots, -1, np.int64)
 
-    def keep(self, step: int, experts: Array, last: Array, mixture: Array, given: Array, scale: Array, awake: Mask) -> None:
-        """Keep an origin: arrays (experts, horizons, series), (series,), (horizons, series) three times, (experts, series)."""
+    def keep(self, step: int, experts: Array, last: Array, level: Array, mixture: Array, given: Array, scale: Array, awake: Mask) -> None:
+        """Keep an origin: arrays (experts, horizons, series), (series,) twice, (horizons, series) three times, (experts, series)."""
         which, slots = self._slots(np.full(len(self.horizons), step))
         self.values[slots, :LAST] = np.swapaxes(experts[:, which], 0, 1)
-        self.values[slots, LAST], self.values[slots, MIXTURE], self.values[slots, GIVEN] = last, mixture[which], given[which]
+        self.values[slots, LAST], self.values[slots, LEVEL] = last, level
+        self.values[slots, MIXTURE], self.values[slots, GIVEN] = mixture[which], given[which]
         self.scales[slots], self.awake[slots], self.steps[slots] = scale[which], awake, step
 
     def matured(self, step: int) -> Matured | None:
@@ -67,6 +69,7 @@ class Pending:
             elapsed=self.strides[which],
             experts=values[:, :LAST],
             last=values[:, LAST],
+            level=values[:, LEVEL],
             mixture=values[:, MIXTURE],
             given=values[:, GIVEN],
             scale=self.scales[slots],

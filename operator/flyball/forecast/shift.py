@@ -1,8 +1,9 @@
 """Level shifts: a release, a new customer, half the traffic gone. Seen within three steps, so that no hour's average drags behind.
 
 The mean of the last three steps is compared with where level and profile stood before them. A shift is told when it is far outside what this
-comparison usually gives for the series, large enough to matter, and of one sign. A peak that passes is a shift and its return: for a quarter of an
-hour the level from before is remembered, and the first value near it brings it back at once.
+comparison usually gives for the series, large enough to matter, of one sign, and as far outside all that patterns explain: what the profiles of day
+and week say for now and for a bin earlier or later, on the level that they had, and no change at all (a Sunday without its morning). A peak that
+passes is a shift and its return: for a quarter of an hour the level from before is remembered, and the first value near it brings it back at once.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from flyball.forecast.history import Array, History, Mask, Rescale
-from flyball.forecast.levels import Levels
+from flyball.forecast.levels import EARLIER, Levels
 from flyball.forecast.settings import Settings
 
-STEPS = 3
+STEPS = EARLIER
 """Steps in a row; two would take many a single peak for a shift."""
 TIMES_USUAL = 5.0
 """Mean absolute deviations (about four standard deviations of a normal law)."""
@@ -39,21 +40,25 @@ class ShiftDetector:
         self.by = np.zeros(count, np.float32)  # the last shift while it may still return, else 0
         self.day = settings.day
 
-    def look(self, history: History, levels: Levels, profile: Array, rise: Array) -> tuple[Mask, Array, Array]:
+    def look(self, history: History, levels: Levels, slow: Array, weekly: Array, rise: Array) -> tuple[Mask, Array, Array]:
         """Which series have shifted or returned, by how much, and to which level (series,).
 
-        `profile` is the slow profile now, `rise` what it explains of the last steps.
+        `slow` and `weekly` (3, series) are the profiles a bin ago, now, and a bin from now; `rise` is what the slow one explains of the last steps.
         """
+        profile = slow[1]
         recent = np.stack([history.z(lag) for lag in range(STEPS)])
         known = np.logical_and.reduce([history.valid(lag) for lag in range(STEPS)]) & (levels.count > levels.back)
         before = levels.ring[(levels.place - STEPS) % len(levels.ring)] + rise
         away = recent - before
         by = away.mean(axis=0)
         size = np.abs(by)
+        explained = np.concatenate([[before, before - rise], slow + levels.earlier[-1, 0], weekly + levels.earlier[-1, 1]])
+        mean = recent.mean(axis=0)
+        outside = np.where(by > 0, mean - explained.max(axis=0), explained.min(axis=0) - mean)
         shifted = (
             known
             & (self.looks > levels.back)
-            & (size > np.maximum(SMALLEST, TIMES_USUAL * self.usual))
+            & (outside > np.maximum(SMALLEST, TIMES_USUAL * self.usual))
             & (np.sign(by) * away > SAME * size).all(axis=0)
             & (self.left <= REST_STEPS - STEPS)
         )
@@ -64,7 +69,7 @@ class ShiftDetector:
         without = self.before + profile
         returned = history.valid(0) & (self.left > 0) & (np.abs(recent[0] - without) < NEAR * np.abs(self.by))
         by = np.where(returned, -self.by, by)
-        level = np.where(returned, without, recent.mean(axis=0))
+        level = np.where(returned, without, mean)
         shifted &= ~returned
         self.left = np.where(shifted, REST_STEPS, np.where(returned, 0, np.maximum(self.left - 1, 0))).astype(np.int32)
         self.before = np.where(shifted, before - profile, self.before).astype(np.float32)

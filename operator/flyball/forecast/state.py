@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 2
+VERSION = 3
 HEADER = "header"
 
 

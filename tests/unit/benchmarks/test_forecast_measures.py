@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -111,3 +112,15 @@ def test_a_plot_is_xml_whatever_its_range(low: float, factor: float, log: bool) 
     root = ElementTree.fromstring(plot.svg())
     assert any("n & m" in (text.text or "") for text in root.iter())
     assert all(low * 0.99 <= tick <= low * factor * 1.01 for tick in nice_ticks(low, low * factor, log))
+
+
+def test_the_page_lists_the_cells_in_which_a_peer_is_cheaper_by_more_than_asked() -> None:
+    def row(method: str, startup: int, **cells: float) -> report.Row:
+        return {"method": method, "startup_seconds": startup, "by_cell": {f"{name} 20": hours for name, hours in cells.items()}}
+
+    peers = [row("HPA", 120, near=1.2, dear=1.0, lost=1.3, nobody=math.inf), row("Flyball forecast, plain rule", 120, near=0.1, dear=0.1, lost=0.1)]
+    ours = [row("Flyball", 120, near=1.25, dear=1.1, lost=math.inf, nobody=1.0), row("Flyball", 30, near=9.0)]
+    lines = report.costly([*peers, *ours]).splitlines()
+    assert [line.split("|")[1].strip() for line in lines[4:]] == ["lost", "dear"]
+    assert "not reached" in lines[4] and "1.100" in lines[5] and lines[5].rstrip(" |").endswith("HPA")
+    assert report.costly([peers[0], row("Flyball", 120, near=1.2)]).startswith("In no cell")

@@ -25,6 +25,7 @@ def play(
                 elapsed=np.array([1]),
                 experts=predictions[old][None, :, None].astype(np.float32),
                 last=np.zeros((1, 1), np.float32),
+                level=np.zeros((1, 1), np.float32),
                 mixture=np.array([[mixtures[old]]], np.float32),
                 given=np.zeros((1, 1), np.float32),
                 scale=np.ones((1, 1), np.float32),
@@ -99,5 +100,6 @@ def test_an_expert_without_prior_is_never_heard_however_well_it_does() -> None:
         assert weights.tolist() == [1.0, 0.0]
         experts = np.array([[actual + 0.5], [actual]], np.float32)
         flat = np.full((1, 1), experts[0, 0], np.float32)
-        matured = Matured(np.array([0]), np.array([1]), experts[None], flat, flat, flat, np.ones((1, 1), np.float32), everybody[None])
+        scale = np.ones((1, 1), np.float32)
+        matured = Matured(np.array([0]), np.array([1]), experts[None], flat, flat, flat, flat, scale, everybody[None])
         aggregator.learn(matured, np.array([actual], np.float32), np.array([[True]]), np.ones(1, np.float32))
