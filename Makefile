@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 FLAVOUR ?= node
 # The node tier in one process, everything else in another beside it (tests/conftest.py).
-SIDE_BY_SIDE := -n 2 --dist loadgroup
+SIDE_BY_SIDE := -n 2
 
 ##@ General
 .PHONY: help
