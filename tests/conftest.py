@@ -1,5 +1,8 @@
 """Clusters for the tests: one API server and one node a run, started when the first test asks for them.
 
+`make test` runs two processes side by side: the node tier in one, everything else in the other. There the unit tests come first, and stand back for
+what needs a processor in time.
+
 A tier that this machine cannot run is skipped, loudly: the closing lines name it with the reason. With FLYBALL_REQUIRE_TIERS set (CI), it is
 an error.
 """
@@ -9,14 +12,38 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from hack.cluster import Cluster, Flavour, preflight
 from hack.cluster.process import poll
 
+STANDING_BACK = 15
+"""Nice value: a thirtieth of the weight of a process that does not stand back."""
+
 _not_run: dict[str, str] = {}
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs beside what, and in which order."""
+    items.sort(key=_rank)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("node" if item.get_closest_marker("node") else "beside"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Beside other tests, one without a cluster takes the processor time that those leave. Root alone may come back from that."""
+    if "PYTEST_XDIST_WORKER" not in os.environ or os.geteuid() or _rank(item):
+        return (yield)
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, max(usual, STANDING_BACK))
+    try:
+        return (yield)
+    finally:
+        os.setpriority(os.PRIO_PROCESS, 0, usual)
 
 
 @pytest.fixture(scope="session")
@@ -58,11 +85,28 @@ def node_namespace(node_cluster: Cluster, new_namespace: str) -> Iterator[str]:
     node_cluster.kubectl("delete", "namespace", new_namespace, "--wait=false")
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["not_run"] = _not_run
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of the processes has ended: what it did not run counts for the whole."""
+    _not_run.update(getattr(node, "workeroutput", {}).get("not_run", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _not_run:
         terminalreporter.section("tiers not run on this machine", sep="!", red=True, bold=True)
         for tier, reason in _not_run.items():
             terminalreporter.line(f"{tier}: {reason}")
+
+
+def _rank(item: pytest.Item) -> int:
+    """0 without a cluster, 1 on an API server, 2 on a node."""
+    return 2 if item.get_closest_marker("node") else 1 if item.get_closest_marker("cluster") else 0
 
 
 def _cluster(tier: str, flavour: Flavour) -> Iterator[Cluster]:

@@ -21,7 +21,7 @@ DAY = 86_400
 LOW, HIGH = 80.0, 430.0
 NOISE = 0.1
 """Up to 473 with it: rate() may say some percent more, and five replicas still carry that."""
-RAMP_SECONDS = 60
+RAMP_SECONDS = 20
 BUSY_SECONDS = 7200
 HISTORY_SECONDS = 2 * DAY + 3600
 EVERY_SECONDS = 25

@@ -189,3 +189,10 @@ class Scene:
 
     def writes(self, path: str) -> int:
         return sum(where == path for _, where, _ in self.kube.writes)
+
+
+def enforced() -> Scene:
+    """Two replicas that serve 100 a second together, enforced."""
+    its = Scene()
+    its.pas(mode="Enforce")
+    return its

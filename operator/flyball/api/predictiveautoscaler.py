@@ -168,7 +168,7 @@ class PredictiveAutoscalerSpec(Model):
         str,
         Field(
             max_length=4,
-            description="Share of the time, in percent, in which the forecast should suffice: 50 to 99. Higher costs replicas, lower costs latency.",
+            description="Share of the time, in percent, in which the forecast should suffice, 50 to 99.9. More costs replicas, less costs latency.",
             json_schema_extra=rules((matches(QUANTILE), 'quantile must be a percentage from 50 to 99.9 with at most one decimal, such as "95"')),
         ),
     ] = "95"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from flyball.api.conditions import ConditionType, Status
+from flyball.api.conditions import ConditionType, Reason, Status
 from flyball.api.predictiveautoscaler import PredictiveAutoscaler
 from flyball.api.predictiveautoscaler_status import ScalingRecord
 from flyball.cli.shared import only, read
@@ -17,6 +17,16 @@ KIND = "PredictiveAutoscaler"
 NAMES = ("pas", "predictiveautoscaler", "predictiveautoscalers")
 HEADER = ("NAMESPACE", "NAME", "MODE", "STATE", "TARGET", "REPLICAS", "READY", "WANTED", "REACTIVE", "PROACTIVE", "FORECAST")
 NOTHING = "-"
+
+ADVICE = {
+    Reason.INVALID: "Correct the field that the message names; `kubectl explain predictiveautoscaler.spec` says what it may hold.",
+    Reason.HORIZONTAL_POD_AUTOSCALER: "Set spec.via to HPAFloor: the HPA goes on and Flyball raises its minReplicas; or remove the HPA.",
+    Reason.FIELD_OWNED: "Leave spec.replicas out of what the manager in the message applies, or let it ignore that (Argo CD: ignoreDifferences).",
+    Reason.NO_CAPACITY: "State capacity, or give pods CPU limits or requests, have Prometheus scrape cAdvisor, and wait for twenty minutes of load.",
+    Reason.PROMETHEUS_UNREACHABLE: "Check the operator's --prometheus-url, network policies, and Prometheus itself. Replicas are held meanwhile.",
+    Reason.PROMQL_NOT_ALLOWED: "Use a counter or a preset, or have an administrator start the operator with --allow-promql.",
+}
+"""What a person can do about a reason, where it is another thing than for a LatencySLO."""
 
 
 async def list_autoscalers(kube: Kube, namespace: str | None) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import click
@@ -105,7 +105,10 @@ def replicas(pas: PredictiveAutoscaler, now: datetime) -> Iterator[str]:
         yield ""
         yield "No operator has looked at this object yet. Is one running? See `kubectl get pods -n flyball-system`."
         return
-    yield from _section("Conditions", (line for condition in pas.status.conditions for line in _condition(condition, now)))
+    if pas.status.observed_generation != pas.metadata.generation:
+        yield "The spec has changed since; what follows is about the one before."
+    advices = ADVICE | autoscalers.ADVICE
+    yield from _section("Conditions", (line for condition in pas.status.conditions for line in _condition(condition, now, advices)))
     yield from _section("Demands", autoscalers.demands(pas))
     yield from _section("Decisions, newest first", (line for record in reversed(pas.status.decisions) for line in autoscalers.decision(record)))
 
@@ -121,11 +124,11 @@ def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
         yield "  none"
 
 
-def _condition(condition: Condition, now: datetime) -> Iterator[str]:
+def _condition(condition: Condition, now: datetime, advices: Mapping[Reason, str] = ADVICE) -> Iterator[str]:
     yield f"{condition.type}={condition.status.value} ({condition.reason}, since {ago(condition.last_transition_time, now).removesuffix(' ago')})"
     yield from _wrapped(condition.message)
     good = Status.FALSE if condition.type in _GOOD_WHEN_FALSE else Status.TRUE
-    if condition.status is not good and (advice := ADVICE.get(Reason(condition.reason)) if condition.reason in list(Reason) else None):
+    if condition.status is not good and (advice := advices.get(Reason(condition.reason)) if condition.reason in list(Reason) else None):
         yield from _wrapped(f"What to do: {advice}")
 
 

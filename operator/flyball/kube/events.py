@@ -40,6 +40,8 @@ class Recorder:
         self._instance = instance
         self._clock = clock
         self._said: OrderedDict[str, _Said] = OrderedDict()
+        self.on_write: Callable[[], None] = lambda: None
+        """Called after each write."""
 
     async def say(self, kind: str, about: Metadata, reason: str, note: str, *, warning: bool = False) -> None:
         """Record an event about an object of ours."""
@@ -73,6 +75,7 @@ class Recorder:
             "regarding": {"apiVersion": API_VERSION, "kind": kind, "namespace": about.namespace, "name": about.name, "uid": about.uid},
         }
         await self._kube.create(paths.events(about.namespace), body)
+        self.on_write()
         self._said[key] = _Said(name, self._clock(), 1)
         while len(self._said) > REMEMBERED:
             self._said.popitem(last=False)
@@ -81,4 +84,5 @@ class Recorder:
         said.count += 1
         series = {"series": {"count": said.count, "lastObservedTime": micro_time()}}
         await self._kube.merge(f"{paths.events(namespace)}/{said.name}", series)
+        self.on_write()
         said.written_at = self._clock()

@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flyball.replicas import price
 from flyball.replicas.types import Need, Observation, PlanSettings
 
 PEAK_MEMORY_SECONDS = 7 * 86_400.0
@@ -52,8 +51,6 @@ def estimate(observation: Observation, settings: PlanSettings, peaks: Mapping[st
         believed, doubt = _forecast(need, settings, largest)
         if known(need, settings):
             demand = need.demand * (1 + settings.headroom)
-            if settings.miss_price is not None and believed is None:
-                demand = max(demand, price.worth(price.blind(need.demand), settings.miss_price * largest))
             wants = replicas(demand, need.capacity)
             keeps = replicas(demand * (1 + settings.tolerance), need.capacity)
             if reactive is None or wants > reactive:
@@ -100,8 +97,6 @@ def _forecast(need: Need, settings: PlanSettings, peak: float) -> tuple[float | 
     if peak <= 0:
         return None, f"{need.name}: no demand has been seen that the forecast could be held against."
     forecast = need.forecast
-    if settings.miss_price is not None and need.chances:
-        forecast = price.worth(need.chances, settings.miss_price * peak)
     if not math.isfinite(forecast) or forecast < 0:
         return None, f"{need.name}: the forecast is {forecast}, which is no demand."
     if forecast > settings.most_growth * peak:

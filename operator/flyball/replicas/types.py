@@ -77,8 +77,6 @@ class Need:
     """Why there is no forecast, a sentence."""
     largest: float = 0.0
     """Largest demand in the history that the forecast was learned from: a plan that has just started has not seen the peaks itself."""
-    chances: tuple[tuple[float, float], ...] = ()
-    """(quantile, largest demand from now until a replica that is asked for now is ready), both growing; empty, or two at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +122,6 @@ class PlanSettings:
     """Time without any demand after which zero replicas are wanted, where the minimum is 0."""
     most_growth: float = 3.0
     """A forecast above this multiple of the largest demand of late is not believed: bursts come, but no pattern foretells one never seen."""
-    miss_price: float | None = None
-    """What a minute with too few replicas is worth, in minutes of the replicas that the largest demand of late needs. With it, and where a need has
-    chances, the forecast to go by is the one worth its replicas (`price`) and not one quantile for all hours; without a forecast the price decides
-    on headroom. None: the need's own forecast."""
     cost_ceiling: int | None = None
     """Replicas that the money allows; counts as a maximum, never below the minimum."""
     out: Behaviour = OUT

@@ -44,6 +44,7 @@ class App:
         prometheus = Prometheus(settings.prometheus_url, session, timeout_seconds=settings.prometheus_timeout_seconds)
         prometheus.on_query = lambda seconds, outcome: self.metrics.queries.labels(outcome).observe(seconds)
         recorder = Recorder(kube, settings.identity)
+        recorder.on_write = lambda: self.metrics.writes.labels("event").inc()
         self.controller = Controller(kube, prometheus, recorder, self.metrics, settings)
         self.forecasts = self._forecasts(prometheus)
         self.replicas = Replicas(kube, prometheus, recorder, self.metrics, settings, self.controller.pods, self.forecasts)

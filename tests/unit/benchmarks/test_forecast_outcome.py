@@ -179,19 +179,6 @@ def test_the_planners_arithmetic_is_what_the_product_decides(
     assert product.follow(looks, np.array([knob]))[:, 0, 0].tolist() == product.one_by_one(looks, 0, knob, len(seen))
 
 
-@given(
-    st.lists(st.tuples(st.floats(0.1, 40.0), st.lists(st.floats(0.0, 20.0), min_size=5, max_size=5)), min_size=1, max_size=40),
-    st.sampled_from([60, 300]),
-    st.floats(0.1, 300.0),
-)
-def test_by_price_as_well_the_arithmetic_is_what_the_product_decides(given_looks: list[tuple[float, list[float]]], down: int, price: float) -> None:
-    seen = np.array([demand for demand, _ in given_looks])
-    chances = np.cumsum([steps for _, steps in given_looks], axis=1)
-    looks = product.Looks(seen, np.zeros((len(seen), 1, 1)), np.zeros(1), down, 5.0)
-    followed = product.follow(product.priced(looks, chances, np.array([price])), ONE)[:, 0, 0]
-    assert followed.tolist() == product.priced_one_by_one(looks, chances, price, len(seen))
-
-
 def test_a_planner_that_decides_otherwise_stops_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(product, "one_by_one", lambda *args: [99])
     looks = product.Looks(np.ones(3), np.zeros((3, 1, 1)), np.zeros(1), 60, 1.0)

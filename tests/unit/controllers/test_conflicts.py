@@ -9,7 +9,7 @@ import pytest
 
 from flyball.api.conditions import Reason
 from flyball.controllers.latencyslo.conflicts import Verdict, judge
-from flyball.controllers.shared.autoscalers import REFRESH_SECONDS, Autoscaler, Autoscalers, horizontal, vertical
+from flyball.controllers.shared.autoscalers import FRESH_SECONDS, REFRESH_SECONDS, Autoscaler, Autoscalers, horizontal, vertical
 from flyball.kube import paths
 from flyball.kube.client import Kube, KubeError
 from tests.operator.fake_kube import FakeKube
@@ -107,11 +107,11 @@ def test_an_hpa_on_other_metrics_is_none_of_our_business() -> None:
     assert verdict(horizontal(body)) == Verdict()
 
 
-def known(kube: FakeKube, scalers: Autoscalers, now: float) -> list[Autoscaler]:
-    return asyncio.run(scalers.known(now))
+def known(kube: FakeKube, scalers: Autoscalers, now: float, at_most_seconds: float = REFRESH_SECONDS) -> list[Autoscaler]:
+    return asyncio.run(scalers.known(now, at_most_seconds))
 
 
-def test_autoscalers_are_listed_once_a_minute_and_incomplete_ones_are_passed_over() -> None:
+def test_autoscalers_are_listed_once_a_minute_or_for_news_once_a_second_and_incomplete_ones_are_passed_over() -> None:
     kube = FakeKube()
     scalers = Autoscalers(cast(Kube, kube))
     kube.objects[f"{paths.autoscalers()}/a"] = hpa()
@@ -120,5 +120,8 @@ def test_autoscalers_are_listed_once_a_minute_and_incomplete_ones_are_passed_ove
     assert [its.name for its in known(kube, scalers, 0)] == ["scaler", "sizer"]
     kube.fault = KubeError(500, "not asked")
     assert len(known(kube, scalers, REFRESH_SECONDS - 1)) == 2
+    assert len(known(kube, scalers, 0.9 * FRESH_SECONDS, FRESH_SECONDS)) == 2
+    with pytest.raises(KubeError):
+        known(kube, scalers, FRESH_SECONDS, FRESH_SECONDS)
     with pytest.raises(KubeError):
         known(kube, scalers, REFRESH_SECONDS)

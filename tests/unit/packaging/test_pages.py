@@ -13,6 +13,7 @@ import yaml
 from flyball.agent.plans import HandsOff
 from flyball.agent.tally import Tallies
 from flyball.api.conditions import ConditionType, Reason
+from flyball.replicas import Reason as PlanReason
 from flyball.runtime.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,6 +54,15 @@ def test_conditions_and_reasons_in_the_troubleshooting_table_exist() -> None:
     table = OPERATIONS.split("| condition | reason |")[1].split("\n\n")[0]
     named = set(re.findall(r"`([A-Z][A-Za-z]+)(?:=\w+)?`", table))
     assert named <= {*ConditionType, *Reason}
+
+
+def test_what_a_predictive_autoscaler_says_is_explained() -> None:
+    assert not [reason for reason in PlanReason if reason is not PlanReason.TOLERANCE and f"`{reason.value}`" not in OPERATIONS]
+    table = OPERATIONS.split("| condition of a PredictiveAutoscaler |")[1].split("\n\n")[0]
+    named = set(re.findall(r"`([A-Z][A-Za-z]+)(?:=\w+)?`", table))
+    own = {Reason.TARGET_NOT_FOUND, Reason.TARGET_FORBIDDEN, Reason.NO_HPA, Reason.NO_CAPACITY, Reason.FIELD_OWNED, Reason.KEDA}
+    own |= {Reason.COLD_START, Reason.NO_SKILL, Reason.IMPLAUSIBLE, Reason.OTHER_PREDICTIVE_AUTOSCALER}
+    assert own <= named <= {*ConditionType, *Reason}
 
 
 def test_the_alert_rules_are_yaml_with_an_expression_each() -> None:

@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from flyball.api.conditions import Reason
@@ -19,12 +19,13 @@ from flyball.controllers.predictiveautoscaler.conflicts import judge
 from flyball.controllers.predictiveautoscaler.decisions import History
 from flyball.controllers.predictiveautoscaler.export import Exporter
 from flyball.controllers.predictiveautoscaler.forecasts import Forecasts
+from flyball.controllers.predictiveautoscaler.memory import Memory
 from flyball.controllers.predictiveautoscaler.signals import Learned, Seen
 from flyball.controllers.predictiveautoscaler.target import Scale, TargetError, Targets, rolling, selected
-from flyball.controllers.shared.autoscalers import Autoscaler, Autoscalers
+from flyball.controllers.shared.autoscalers import FRESH_SECONDS, REFRESH_SECONDS, Autoscaler, Autoscalers
 from flyball.controllers.shared.conditions import timestamp
 from flyball.controllers.shared.outage import Outage
-from flyball.controllers.shared.reporter import Reporter, Told
+from flyball.controllers.shared.reporter import Reporter
 from flyball.kube import paths
 from flyball.kube.client import Kube, KubeError
 from flyball.kube.events import Recorder
@@ -42,21 +43,6 @@ Key = tuple[str, str]
 
 HPA_SYNC_SECONDS = 15.0
 """via HPAFloor: until an HPA has seen its new floor (the default of the controller manager's --horizontal-pod-autoscaler-sync-period)."""
-
-
-@dataclass(slots=True)
-class Memory:
-    """What the loop keeps of one object between looks; lost with the process, and then learned again."""
-
-    uid: str
-    history: History
-    hpa_floor: int | None
-    """via HPAFloor: minReplicas before Flyball moved it."""
-    target: tuple[str, str]
-    """Kind and name of what is scaled: tells the HPA whose floor is to be given back, after a restart as well."""
-    plan: PlanState = field(default_factory=PlanState)
-    learned: Learned = field(default_factory=Learned)
-    told: Told = field(default_factory=Told)
 
 
 class Controller:
@@ -87,7 +73,7 @@ class Controller:
         self._autoscalers = Autoscalers(kube)
         self._outage = Outage()
         self._memory: dict[Key, Memory] = {}
-        self._parsed: dict[Key, tuple[tuple[Any, Any], PredictiveAutoscaler | None]] = {}
+        self._parsed: dict[Key, tuple[tuple[Any, Any], PredictiveAutoscaler | InvalidObject]] = {}
 
     async def look(self, key: Key) -> None:
         """Look at one object. Raises KubeError when the API server does not do its part; what Prometheus lacks goes into the status."""
@@ -99,11 +85,11 @@ class Controller:
         memory = self._memory.get(key)
         if memory is None or memory.uid != its.uid:
             memory = self._memory[key] = Memory(its.uid, History.restored(before.decisions), before.hpa_floor, _target(body))
-        try:
-            pas = PredictiveAutoscaler.parse(body)
-        except InvalidObject as error:
-            await self._rest(key, its, before, memory, Reason.INVALID, str(error))
+        parsed = self._parse(key, body)
+        if isinstance(parsed, InvalidObject):
+            await self._rest(key, its, before, memory, Reason.INVALID, str(parsed))
             return
+        pas = parsed.model_copy(update={"metadata": its, "status": before})
         try:
             if pas.spec.suspend:
                 await self._rest(key, its, before, memory, Reason.SUSPENDED, "spec.suspend is true.")
@@ -133,8 +119,11 @@ class Controller:
         now, spec, namespace = self._clock(), pas.spec, pas.metadata.namespace
         mode = Mode(spec.mode).capped(self._settings.max_mode)
         mode = Mode.RECOMMEND if mode is Mode.CANARY else mode  # --max-mode Canary: a part of a number is a number
-        autoscalers = await self._autoscalers.known(time.monotonic())
-        verdict = judge(pas, self._others(key), autoscalers)
+        autoscalers = await self._autoscalers.known(
+            time.monotonic(), FRESH_SECONDS if memory.generation != pas.metadata.generation else REFRESH_SECONDS
+        )
+        memory.generation = pas.metadata.generation
+        verdict = judge(pas, self._others(key, spec.scale_target_ref.name), autoscalers)
         scale = await self._targets.read(spec.scale_target_ref, namespace)
         pods = selected(scale.selector, self._pods.of(namespace))
         ready = sum(pod.ready_at is not None for pod in pods)
@@ -259,20 +248,26 @@ class Controller:
         self.forecasts.forget(*key)
         self._exporter.forget(key)
 
-    def _others(self, key: Key) -> Iterator[PredictiveAutoscaler]:
-        """The namespace's other objects, their specs parsed once a generation."""
+    def _others(self, key: Key, target: str) -> Iterator[PredictiveAutoscaler]:
+        """The namespace's other objects with a target of this name."""
         for other, body in self.objects.items():
-            if other[0] != key[0] or other == key:
+            if other[0] != key[0] or other == key or _target(body)[1] != target:
                 continue
-            version = (body["metadata"].get("uid"), body["metadata"].get("generation"))
-            known = self._parsed.get(other)
-            if known is None or known[0] != version:
-                parsed = None
-                with contextlib.suppress(InvalidObject):  # its own look says so
-                    parsed = PredictiveAutoscaler.parse({"metadata": body["metadata"], "spec": body["spec"]})
-                known = self._parsed[other] = (version, parsed)
-            if known[1]:
-                yield known[1]
+            parsed = self._parse(other, body)
+            if not isinstance(parsed, InvalidObject):  # its own look says so
+                yield parsed
+
+    def _parse(self, key: Key, body: Mapping[str, Any]) -> PredictiveAutoscaler | InvalidObject:
+        """Metadata and spec, parsed once a generation, without the status; or why they cannot be."""
+        version = (body["metadata"].get("uid"), body["metadata"].get("generation"))
+        known = self._parsed.get(key)
+        if known is None or known[0] != version:
+            try:
+                known = (version, PredictiveAutoscaler.parse({"metadata": body["metadata"], "spec": body["spec"]}))
+            except InvalidObject as error:
+                known = (version, error)
+            self._parsed[key] = known
+        return known[1]
 
 
 def _status(body: Mapping[str, Any]) -> PredictiveAutoscalerStatus:

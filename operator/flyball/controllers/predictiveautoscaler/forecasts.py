@@ -106,6 +106,8 @@ class Forecasts:
         self._clock = clock
         self._rest = rest
         self._series: dict[Series, _Followed] = {}
+        self._demands: dict[tuple[str, str], set[str]] = {}
+        """Namespace and name of the object -> its demands in `_series`: a look at each of a thousand objects must not go through all of them."""
         self._cohorts: list[_Cohort] = []
         self.on_tick: Callable[[float], None] = lambda seconds: None
         """Called after each step of all engines, with the seconds it took."""
@@ -115,11 +117,15 @@ class Forecasts:
         known = self._series.get(series)
         if known is None or known.query != query:
             self._series[series] = _Followed(query)
+            self._demands.setdefault(series[:2], set()).add(series[2])
 
     def forget(self, namespace: str, name: str, keep: frozenset[str] = frozenset()) -> None:
         """The object, or its demands but those to keep, are gone."""
-        for series in [its for its in self._series if its[:2] == (namespace, name) and its[2] not in keep]:
-            del self._series[series]
+        known = self._demands.pop((namespace, name), set())
+        for demand in known - keep:
+            del self._series[namespace, name, demand]
+        if left := known & keep:
+            self._demands[namespace, name] = left
 
     def note(self, series: Series, now: float, value: float) -> None:
         """The demand of now; NaN where it is unknown, or must not be learned from. The last note of a minute counts."""

@@ -1,4 +1,4 @@
-"""The cluster's HorizontalPodAutoscalers and VerticalPodAutoscalers: what each claims, listed at most once a minute for all objects."""
+"""The cluster's HorizontalPodAutoscalers and VerticalPodAutoscalers: what each claims, listed once a minute for all objects."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from flyball.kube import paths
 from flyball.kube.client import Kube, NotFound
 
 REFRESH_SECONDS = 60.0
+FRESH_SECONDS = 1.0
+"""For an object that is new or was changed: an autoscaler that was made just before it is seen at the first look, and not fought for a minute. A
+start with a thousand objects lists once a second for as long as their first looks take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +40,16 @@ class Autoscaler:
 
 
 class Autoscalers:
-    """The cluster's HPAs and VPAs, listed at most once a minute."""
+    """The cluster's HPAs and VPAs."""
 
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
         self._known: list[Autoscaler] = []
         self._listed_at = -math.inf
 
-    async def known(self, now: float) -> list[Autoscaler]:
-        """All claims (`now`: monotonic seconds). Raises KubeError."""
-        if now - self._listed_at >= REFRESH_SECONDS:
+    async def known(self, now: float, at_most_seconds: float = REFRESH_SECONDS) -> list[Autoscaler]:
+        """All claims (`now`: monotonic seconds), listed so long ago at most. Raises KubeError."""
+        if now - self._listed_at >= at_most_seconds:
             self._known = [
                 *map(horizontal, await self._kube.items(paths.autoscalers())),
                 *(vertical(body) for body in await self._vertical() if body["spec"].get("targetRef")),

@@ -1,26 +1,23 @@
 """The product's own planner in the outcome: what `flyball.replicas` decides, look after look, as the controller has it do.
 
 `follow` is the planner's arithmetic over arrays, as a call of `decide` for each of a few hundred million looks would take days; a test compares both
-look by look, and each run does so again on a stretch of each load (`checked`). Two ways to use
-it. By quantile: the knob is a headroom, which lowers the capacity that the planner is told; quantile and tolerance are others. By price: the knob is
-what a short minute is worth. Stabilisation before shrinking is a knob of both.
+look by look, and each run does so again on a stretch of each load (`checked`). The knob is a headroom, which lowers the capacity that the planner is
+told; quantile, tolerance and stabilisation before shrinking are others.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flyball.replicas.estimates import CERTAIN, NEGLIGIBLE, PEAK_MEMORY_SECONDS
 from flyball.replicas.plan import decide
-from flyball.replicas.price import GROWTH, rungs
 from flyball.replicas.types import IN, Behaviour, Need, Observation, PlanSettings, PlanState
 from tests.benchmarks.forecast.cache import cached, source_of
-from tests.benchmarks.forecast.outcome import ours
 from tests.benchmarks.forecast.outcome.cells import Cell, Curve
 from tests.benchmarks.forecast.outcome.load import STEP_SECONDS, Load
 from tests.benchmarks.forecast.outcome.ours import by_step
@@ -37,12 +34,9 @@ QUANTILES = (0.5, 0.8, 0.95)
 DOWNS = (60, 300)
 """Seconds of stabilisation before replicas go."""
 TOLERANCES = (0.0, 0.1)
-PRICES = np.geomspace(0.1, 300.0, 18)
-"""Of a short minute, in minutes of the replicas of the largest demand: from one that is hardly noticed to five hours of all that there is."""
 RUN_IN_STEPS = 240
 """An hour before what counts: twelve times the longest stabilisation. Before it the planner would see nothing that it remembers but the peak."""
 CHECKED_LOOKS = 400
-ONE = np.ones(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +46,7 @@ class Looks:
     seen: Array
     """(looks,)"""
     ahead: Array
-    """(looks, columns, knobs or 1); 0 where there is no forecast."""
+    """(looks, columns, 1); 0 where there is no forecast."""
     tolerance: Array
     """(columns,)"""
     down_seconds: int
@@ -121,49 +115,6 @@ def looks_of(load: Load, aheads: Sequence[Array], tolerances: Sequence[float], d
     return first, Looks(load.seen[places], ahead[:, :, None], np.tile(np.asarray(tolerances, np.float64), len(aheads)), down_seconds, peak)
 
 
-def peaks(looks: Looks) -> Array:
-    """The largest demand of late at each look, as the planner remembers it."""
-    share, found, peak = math.exp(-LOOK_SECONDS / PEAK_MEMORY_SECONDS), np.empty(len(looks.seen)), looks.peak
-    for look, seen in enumerate(looks.seen.tolist()):
-        peak = max(peak * (share if look else 1.0), seen)
-        found[look] = peak
-    return found
-
-
-def priced(looks: Looks, chances: Array, prices: Array) -> Looks:
-    """Looks of one column whose forecasts are those worth their replicas, a price a knob; `chances` (looks, quantiles)."""
-    largest = peaks(looks)
-    forecast, blind = (
-        _worth(chances, ours.QUANTILES, largest, prices),
-        _worth(looks.seen[:, None] * np.array([growth for _, growth in GROWTH]), tuple(quantile for quantile, _ in GROWTH), largest, prices),
-    )
-    believed = (chances[:, -1:] > 0) & (forecast <= PlanSettings().most_growth * largest[:, None])
-    return replace(looks, ahead=np.where(believed, forecast, blind)[:, None], tolerance=np.zeros(1))
-
-
-def _worth(chances: Array, quantiles: tuple[float, ...], largest: Array, prices: Array) -> Array:
-    """`price.worth` at each look and price: (looks, prices)."""
-    ladder = rungs(quantiles)
-    demands = np.maximum(chances @ np.array([weights for _, weights in ladder]).T, 0.0)
-    risk = largest[:, None] * (1.0 - np.array([quantile for quantile, _ in ladder]))
-    chosen = [(demands + price * risk).argmin(axis=1) for price in prices]
-    return np.stack([np.take_along_axis(demands, place[:, None], axis=1)[:, 0] for place in chosen], axis=1)
-
-
-def priced_one_by_one(looks: Looks, chances: Array, price: float, count: int) -> list[int]:
-    """The same of one price by the product's `decide`."""
-    given = replace(settings(0.0, float(looks.down_seconds)), miss_price=price)
-    state, now = PlanState(peaks={"demand": looks.peak}), max(1, math.ceil(looks.seen[0]))
-    found = []
-    for look, seen in enumerate(looks.seen[:count].tolist()):
-        known = tuple(zip(ours.QUANTILES, chances[look].tolist(), strict=True))
-        need = Need("demand", seen, 1.0, age_seconds=30.0, forecast=known[0][1] if known[-1][1] > 0 else None, chances=known)
-        state, decision = decide(state, Observation(float(look * LOOK_SECONDS), (need,), now, now), given)
-        now = decision.replicas
-        found.append(now)
-    return found
-
-
 def by_steps(found: Counts, count: int) -> Counts:
     """Looks to steps."""
     return np.repeat(found, LOOK_STEPS, axis=0)[:count]
@@ -171,10 +122,6 @@ def by_steps(found: Counts, count: int) -> Counts:
 
 def label(quantile: float, down: int, tolerance: float) -> str:
     return f"quantile {quantile:g}, tolerance {tolerance:g}, down {down} s"
-
-
-def price_label(down: int) -> str:
-    return f"price of a short minute, down {down} s"
 
 
 def curves(
@@ -192,14 +139,12 @@ def curves(
     for load in loads:
         for seconds in startups:
             startup = seconds // STEP_SECONDS
-            forecasts = [by_step(load, made[load.name, load.size], startup, quantile) for quantile in ours.QUANTILES]
+            forecasts = [by_step(load, made[load.name, load.size], startup, quantile) for quantile in QUANTILES]
 
             def make(load: Load = load, startup: int = startup, forecasts: list[Array] = forecasts) -> dict[str, Array]:
-                own = [forecasts[ours.QUANTILES.index(quantile)] for quantile in QUANTILES]
-                by_quantile = _simulated(load, startup, own, parts[load.name, load.size], knobs)
-                return dict(by_quantile) | dict(_simulated_by_price(load, startup, forecasts, parts[load.name, load.size], PRICES))
+                return dict(_simulated(load, startup, forecasts, parts[load.name, load.size], knobs))
 
-            kept = cached("outcome", ["product", startup, knobs, PRICES, version, load.demand, load.seen, *forecasts], make)
+            kept = cached("outcome", ["product", startup, knobs, version, load.demand, load.seen, *forecasts], make)
             for name, values in kept.items():
                 if chosen in (None, name):
                     found.setdefault(name, {})[load.name, load.size, seconds] = Curve(*values)
@@ -213,22 +158,6 @@ def _simulated(load: Load, startup: int, forecasts: Sequence[Array], parts: Sequ
         names = [label(quantile, down, tolerance) for quantile in QUANTILES for tolerance in TOLERANCES]
         for column, name in enumerate(names):
             yield name, _scores(found[:, column], load, first, startup, parts)
-
-
-def _simulated_by_price(
-    load: Load, startup: int, forecasts: Sequence[Array], parts: Sequence[tuple[int, int]], prices: Array
-) -> Iterator[tuple[str, Array]]:
-    for down in DOWNS:
-        first, looks = looks_of(load, forecasts, (0.0,), down)
-        chances = looks.ahead[:, :, 0]
-        found = follow(priced(looks, chances, prices), ONE)
-        knob = len(prices) // 2
-        own = priced_one_by_one(looks, chances, float(prices[knob]), CHECKED_LOOKS)
-        if own != found[: len(own), 0, knob].tolist():
-            raise AssertionError(
-                "The planner decides otherwise by price than its arithmetic in the benchmark: outcome/product.py follows an older plan."
-            )
-        yield price_label(down), _scores(found[:, 0], load, first, startup, parts)
 
 
 def _scores(found: Counts, load: Load, first: int, startup: int, parts: Sequence[tuple[int, int]]) -> Array:

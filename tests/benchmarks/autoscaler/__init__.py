@@ -1,0 +1,1 @@
+"""Benchmark `autoscaler`: what a thousand PredictiveAutoscalers cost the operator, the API server and Prometheus."""
