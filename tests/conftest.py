@@ -79,7 +79,8 @@ def make_namespace(cluster: Cluster, name: str) -> str:
     """Make a namespace and wait until pods can be made in it."""
     cluster.kubectl("create", "namespace", name)
     account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
-    assert poll(lambda: _exists(cluster, account), 30), f"no default service account in {name}"
+    # Its controller asks an API server that was away again after up to half a minute, and then reads what there is.
+    assert poll(lambda: _exists(cluster, account), 90), f"no default service account in {name}"
     return name
 
 
