@@ -118,7 +118,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def _rank(item: pytest.Item) -> int:
     """0 without a cluster, 1 on an API server, 2 on a node."""
-    return ("cluster", "node").index(tier) + 1 if (tier := Path(item.nodeid).parts[1]) in ("cluster", "node") else 0
+    return {"cluster": 1, "node": 2}.get(Path(item.nodeid).parts[1], 0)
 
 
 def _cluster(tier: str, flavour: Flavour) -> Iterator[Cluster]:
