@@ -5,8 +5,6 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 FLAVOUR ?= node
-# The node tier in one process, everything else in another beside it (tests/conftest.py).
-SIDE_BY_SIDE := -n 2 --dist loadgroup
 
 ##@ General
 .PHONY: help
@@ -41,7 +39,7 @@ cluster-down: setup ## Remove every trace of it
 ##@ Checks
 .PHONY: test
 test: setup ## Every test tier that this machine can run (ARGS='-k captain'); says what it skipped
-	$(VENV)/bin/pytest $(SIDE_BY_SIDE) $(ARGS)
+	$(VENV)/bin/pytest -n 2 $(ARGS)
 
 .PHONY: unit
 unit: setup ## The unit tier alone: no cluster, no root

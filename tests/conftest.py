@@ -12,9 +12,11 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from hack.cluster import Cluster, Flavour, preflight
 from hack.cluster.process import poll
@@ -26,11 +28,20 @@ _not_run: dict[str, str] = {}
 _numbers = itertools.count(1)
 
 
+class SideBySide(LoadScopeScheduling):
+    """Two lines of work for `-n 2`: each test of a line runs in the same process, in order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "node" if nodeid.startswith("tests/node/") else "beside"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:
+    return SideBySide(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs beside what, and in which order."""
-    items.sort(key=_rank)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("node" if item.get_closest_marker("node") else "beside"))
+    """Quick ones first: what is wrong shows early. On the node those first that look at the whole machine, while no cluster is up beside theirs."""
+    items.sort(key=lambda item: (_rank(item), not item.nodeid.startswith("tests/node/test_local_cluster.py")))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -68,7 +79,8 @@ def make_namespace(cluster: Cluster, name: str) -> str:
     """Make a namespace and wait until pods can be made in it."""
     cluster.kubectl("create", "namespace", name)
     account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
-    assert poll(lambda: _exists(cluster, account), 30), f"no default service account in {name}"
+    # Its controller asks an API server that was away again after up to half a minute, and then reads what there is.
+    assert poll(lambda: _exists(cluster, account), 90), f"no default service account in {name}"
     return name
 
 
@@ -106,7 +118,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def _rank(item: pytest.Item) -> int:
     """0 without a cluster, 1 on an API server, 2 on a node."""
-    return 2 if item.get_closest_marker("node") else 1 if item.get_closest_marker("cluster") else 0
+    return {"cluster": 1, "node": 2}.get(Path(item.nodeid).parts[1], 0)
 
 
 def _cluster(tier: str, flavour: Flavour) -> Iterator[Cluster]:

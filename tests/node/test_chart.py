@@ -190,14 +190,17 @@ def test_the_loop_closes_with_operator_and_agent_as_pods(installed: Installed, w
 
 
 def _pages_hold(prometheus: Prometheus) -> None:
-    """The operations page's alerts are PromQL, and its example says what was saved."""
+    """The operations page's alerts and panels are PromQL, and its first example says what was saved."""
     page = (ROOT / "docs" / "operations.md").read_text()
     for expression in re.findall(r"^    expr: (.+)$", page, re.MULTILINE):
         assert query(prometheus.url, expression) == [], "an alert fires, or is no PromQL"
-    (block,) = re.findall(r"```promql\n(.*?)```", page, re.DOTALL)
+    share, *panels = re.findall(r"```promql\n(.*?)```", page, re.DOTALL)
+    assert panels
+    for line in "".join(panels).splitlines():
+        query(prometheus.url, line)
 
     def saved() -> float:
-        answers: Any = query(prometheus.url, block.replace('slo="shop"', 'slo="web"'))
+        answers: Any = query(prometheus.url, share.replace('slo="shop"', 'slo="web"'))
         return float(answers[0]["value"][1]) if answers else 0.0
 
     assert poll(lambda: 0.2 < saved() < 1, 60), saved()

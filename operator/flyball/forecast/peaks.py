@@ -1,8 +1,8 @@
 """Peaks: the largest value around each time of day on earlier days, for who must be ready for the largest demand and not for the mean.
 
 Beside the profiles, which are means: a burst of a minute at a fixed time is blurred there and stands here. In the user's unit; `Forecast.most`
-joins it with the quantiles. What it brings is for `make bench SUITE=forecast
-SECTION=outcome` to say.
+joins it with the quantiles. What it brings is for
+`make bench SUITE=forecast SECTION=outcome` to say.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ STEADY_SECONDS, JUMP_SECONDS = 75, 45
 SETTLE_SECONDS = 30
 """From the first forecasts on: each object says once that it has one now."""
 FAST_TICK_SECONDS = 0.01
-FAST_SECONDS = 30
+FAST_SECONDS = 60
 READY_SECONDS, LEARNED_SECONDS = 300, 600
 Say = Callable[[str], None]
 ROOT = Path(__file__).resolve().parents[3]

@@ -59,8 +59,10 @@ def ticks(samples: Sequence[Sample], objects: int) -> list[float]:
 
 
 def share(values: Sequence[float], part: float) -> float:
-    """The value that this part of them do not exceed."""
+    """The value that this part of them do not exceed; without any, infinity: nothing came to its end."""
     ranked = sorted(values)
+    if not ranked:
+        return float("inf")
     return ranked[min(len(ranked) - 1, int(part * len(ranked)))]
 
 

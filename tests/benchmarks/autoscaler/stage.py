@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from hack.cluster import Cluster, ClusterError, Prometheus
 from hack.cluster.monitoring import query
 from hack.cluster.process import poll
-from hack.predictive.replay import backfill
+from hack.predictive.replay import Exposition, backfill
 from tests.api_objects import minimal_pas
 from tests.operator.objects import deployment
 
@@ -42,25 +40,8 @@ class Traffic:
         self._objects = objects
         self._began = time.time() - HISTORY_SECONDS - 60
         self._more = 0.0
-        its = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                text = its.now().encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer((host, 0), Handler)
-        self._server.daemon_threads = True
-        self.address = f"{host}:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
+        self._page = Exposition(host, lambda: self.now().encode())
+        self.address = self._page.address
 
     def jump(self, rate: float) -> None:
         """From the next scrape on, and for a minute, every service's rate is this."""
@@ -85,9 +66,7 @@ class Traffic:
                 yield f"{_series(number)} {self.total(number, at)} {1000 * at:.0f}\n"
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._page.close()
 
 
 def _series(number: int) -> str:

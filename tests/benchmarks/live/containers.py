@@ -89,7 +89,7 @@ class Containers:
             raise ValueError("a policy asked for a quota that is no number")
         written = []
         for its, cores, allowance in zip(self._all, quota.tolist(), burst.tolist(), strict=True):
-            wanted = min(its.grant_us, max(QUOTA_MIN_US, round(min(cores * its.period_us, its.grant_us))))
+            wanted = max(QUOTA_MIN_US, round(min(cores * its.period_us, its.grant_us)))
             extra = min(wanted, max(0, round(allowance * its.period_us))) if its.handle.has_burst else 0
             now = its.handle.read()
             written.append((wanted, extra) != (now.quota_us, now.burst_us))

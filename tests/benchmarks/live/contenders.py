@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -64,15 +65,13 @@ def contenders(
         elif name == FAST_TUNED:
             target, kept = tuned(application, objective, rates)
             how = "tuned in the fitted simulator" if kept else "its safest; in the fitted simulator it keeps the objective at none"
-            made.append(Contender(name, f"K8s-CPU-Fast, target {target:.2f}, {how}", lambda target=target: Threshold(target, FAST)))
+            made.append(Contender(name, f"K8s-CPU-Fast, target {target:.2f}, {how}", partial(Threshold, target, FAST)))
         elif name == AUTOTHROTTLE:
             bucket = max(1.0, float(round(np.mean(rates) / 10.0)))
             seen = warmed(application, objective, rates, bucket, warm_up_run, progress)
             hours = len(WARM_UP) * warm_up_run / 3600
             label = f"Autothrottle, warmed up for {hours:.1f} h in the fitted simulator"
-            made.append(
-                Contender(name, label, lambda seen=seen, bucket=bucket: past_its_ramp(Autothrottle(list(seen), bucket, Phase.REPORT), objective))
-            )
+            made.append(Contender(name, label, partial(warm, seen, bucket, objective)))
         elif name in (FLYBALL, FLYBALL_BURST):
             burst = name == FLYBALL_BURST
             made.append(Contender(name, f"Flyball, {'with' if burst else 'without'} burst", flyball, product=True, burst=burst))
@@ -113,6 +112,11 @@ def warmed(
         run(application, objective, policy, seed, Arrivals(trace, seed), burst=False, lookback=PEER_LOOKBACK)
         progress(f"autothrottle: warm-up {number + 1}/{len(WARM_UP)}, {len(seen)} minutes noted")
     return tuple(seen)
+
+
+def warm(seen: Sequence[Seen], bucket: float, objective: Objective) -> Policy:
+    """Autothrottle as its warm-up left it; what it learns in a block it does not carry into the next."""
+    return past_its_ramp(Autothrottle(list(seen), bucket, Phase.REPORT), objective)
 
 
 def past_its_ramp(policy: Policy, objective: Objective) -> Policy:

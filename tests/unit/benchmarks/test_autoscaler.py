@@ -45,6 +45,11 @@ def test_ticks_are_all_that_the_count_holds_and_take_no_longer_than_it_grew(step
     assert all(seconds >= 0 for seconds in found)
 
 
+def test_the_share_of_nothing_is_that_nothing_came_to_its_end() -> None:
+    assert observe.share([3.0, 1.0, 2.0], 0.5) == 2.0
+    assert observe.share([], 0.99) == float("inf")
+
+
 def test_metrics_are_summed_by_name_and_by_each_label() -> None:
     sums = observe.metrics('# HELP a_total x\na_total{what="status",of="b"} 2\na_total{what="scale"} 3.5\nplain 1e+03\n')
     assert sums["a_total"] == 5.5

@@ -95,6 +95,7 @@ def test_a_quota_is_written_once_and_never_above_the_grant_or_below_the_kernels_
     assert (node.now("cart"), node.now("pricing")) == ((12346, 0), (50000, 0))
     assert node.containers.write(np.array([0.1234567, 0.001]), nothing).tolist() == [False, True]
     assert node.now("pricing") == (1000, 0)
+    assert not node.containers.write(np.array([0.1234567, 0.001]), nothing).any()
     assert len(play_kernel) == 2
     with pytest.raises(ValueError, match="no number"):
         node.containers.write(np.array([math.nan, 0.1]), nothing)
@@ -103,6 +104,7 @@ def test_a_quota_is_written_once_and_never_above_the_grant_or_below_the_kernels_
 def test_a_burst_is_at_most_the_quota_and_giving_back_takes_it_away(node: Node) -> None:
     node.containers.write(np.array([0.2, 0.4]), np.array([0.3, 0.1]))
     assert (node.now("cart"), node.now("pricing")) == ((20000, 20000), (40000, 10000))
+    assert not node.containers.write(np.array([0.2, 0.4]), np.array([0.3, 0.1])).any()
     assert not node.containers.granted()
     node.containers.give_back()
     assert node.containers.granted()
@@ -187,6 +189,21 @@ def test_a_policy_sees_differences_and_its_quotas_are_put_in_force(node: Node, d
     assert (driven.writes, driven.ticks, driven.late) == (2, 4, 0)
 
 
+def test_ticks_that_were_slept_through_are_left_out_and_counted_late(drive: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock: Any = drivers.time
+    sleeps = iter([1.0, 1.7])
+
+    def sleep(seconds: float) -> None:
+        Clock.sleep(clock, max(seconds, next(sleeps, 0.0)))
+
+    monkeypatch.setattr(clock, "sleep", sleep)
+    policy = Halves()
+    driven = drive(policy, burst=False)
+    assert [its.now for its in policy.seen] == pytest.approx([1.0, 2.7, 3.0, 4.0, 5.0, 6.0, 7.0])
+    assert [its.elapsed for its in policy.seen][1:3] == pytest.approx([1.7, 0.3])
+    assert (driven.late, driven.ticks) == (1, 5)
+
+
 def test_where_the_class_has_no_burst_none_is_written(node: Node, drive: Callable[..., Any]) -> None:
     drive(Halves(), burst=False)
     assert node.now("cart") == (25000, 0)
@@ -263,6 +280,7 @@ def test_nothing_from_before_the_run_is_counted() -> None:
     start = 1_800_000_000.0
     its = observe(requests(histogram(start), 0.2), NOBODY, OBJECTIVE, start + 100.0, start + 120.0, 60.0)
     assert (its.seconds, its.total) == (pytest.approx(20.0), pytest.approx(220.0))
+    assert its.budget.requests == pytest.approx(220.0)
 
 
 def test_cores_and_the_throttled_share_are_by_service() -> None:
