@@ -50,12 +50,12 @@ class Proposal:
 
 def propose(state: TowerState, observation: Observation, settings: Settings) -> tuple[TowerState, Proposal]:
     """The next pressure. With several objectives the most careful proposal wins."""
-    state = _sane(replace(state, ceiling=_forgotten(state, observation.time, settings)), observation, settings)
+    state = sane(replace(state, ceiling=_forgotten(state, observation.time, settings)), observation, settings)
     if not observation.readings:
         return state, Proposal(0.0, Reason.START, "No objective has been read yet: no throttling is tolerated.")
     proposals = [_for_reading(state, reading, observation, settings) for reading in observation.readings]
     chosen = min(proposals, key=lambda proposal: (proposal.pressure, -proposal.burn if math.isfinite(proposal.burn) else 0.0))
-    return _remember(state, chosen, observation, settings), chosen
+    return remember(state, chosen, observation, settings), chosen
 
 
 def at_least(count: float, mean: float) -> float:
@@ -77,7 +77,8 @@ def at_least(count: float, mean: float) -> float:
     return max(0.0, 1.0 - below)
 
 
-def _for_reading(state: TowerState, reading: Reading, observation: Observation, settings: Settings) -> Proposal:
+def unsafe(state: TowerState, reading: Reading, observation: Observation, settings: Settings) -> Proposal | None:
+    """What any policy must do about a reading before it spends: signals lost, a standstill, a surge, a budget overdrawn. None: it may spend."""
     name, budget, allowed = reading.objective.name, reading.budget, reading.objective.allowed_share
     if not reading.usable or reading.age_seconds > settings.stale_seconds:
         return _without_signals(state, reading, observation, settings)
@@ -91,25 +92,46 @@ def _for_reading(state: TowerState, reading: Reading, observation: Observation, 
     if reading.total == 0:
         return Proposal(state.pressure, Reason.HOLD, f"{name}: no requests in the last {reading.seconds:.0f} s; targets stay.", reading)
     burn = reading.slow / reading.total / allowed
-    seen = f"{name}: {reading.slow:.0f} of {reading.total:.0f} requests slow in {reading.seconds:.0f} s, burn {burn:.2f}"
     if burn >= settings.guard_burn and at_least(reading.slow, reading.total * allowed) < settings.doubt:
-        message = f"{seen}: a surge; everything is given back for {_longest_hold(observation, settings):.0f} s."
+        message = f"{_seen(reading, burn)}: a surge; everything is given back for {_longest_hold(observation, settings):.0f} s."
         return Proposal(0.0, Reason.GUARD, message, reading, burn, "Slow requests fall back within the minute.", (_hold(reading, burn),))
     if budget.left <= 0:
-        message = f"{seen}; the window's budget is overdrawn ({budget.left:.0%} left): no throttling is tolerated until it recovers."
+        message = f"{_seen(reading, burn)}; the window's budget is overdrawn ({budget.left:.0%} left): no throttling is tolerated until it recovers."
         return Proposal(0.0, Reason.OVERDRAWN, message, reading, burn, "The budget recovers as slow minutes leave the window.")
+    return None
+
+
+def aim_of(reading: Reading, settings: Settings) -> float:
+    """Burn rate to steer to: that of the objective's window, less when the budget comes to its reserve."""
     reserve = _by_window(reading, settings, settings.reserve, settings.reserve_hour)
-    aim = _by_window(reading, settings, settings.burn_aim, settings.burn_aim_hour) * min(1.0, budget.left / reserve)
-    expected = reading.total * allowed * aim
-    if at_least(reading.slow, expected) < settings.doubt:
+    return _by_window(reading, settings, settings.burn_aim, settings.burn_aim_hour) * max(0.0, min(1.0, reading.budget.left / reserve))
+
+
+def surely_above(reading: Reading, aim: float, settings: Settings) -> bool:
+    """Whether chance alone would hardly show so many slow requests at this burn rate."""
+    return at_least(reading.slow, reading.total * reading.objective.allowed_share * aim) < settings.doubt
+
+
+def _for_reading(state: TowerState, reading: Reading, observation: Observation, settings: Settings) -> Proposal:
+    forbidden = unsafe(state, reading, observation, settings)
+    if forbidden is not None:
+        return forbidden
+    allowed = reading.objective.allowed_share
+    burn, aim = reading.slow / reading.total / allowed, aim_of(reading, settings)
+    seen = _seen(reading, burn)
+    if surely_above(reading, aim, settings):
         if observation.time < state.cut_until:
             return Proposal(state.pressure, Reason.HOLD, f"{seen}: the last cut does not show in full yet; targets stay.", reading, burn)
         return _save(state, reading, burn, aim, seen, settings)
-    below = at_least(reading.slow + 1, expected) > 1.0 - settings.doubt
+    below = at_least(reading.slow + 1, reading.total * allowed * aim) > 1.0 - settings.doubt
     if below and observation.time >= state.hold_until:
         return _spend(state, reading, burn, aim, seen, observation, settings)
     why = "waiting for the last surge to leave the readings" if below else "about the aim, as far as so many requests tell"
     return Proposal(state.pressure, Reason.HOLD, f"{seen}: {why} ({aim:.2f}); targets stay.", reading, burn)
+
+
+def _seen(reading: Reading, burn: float) -> str:
+    return f"{reading.objective.name}: {reading.slow:.0f} of {reading.total:.0f} requests slow in {reading.seconds:.0f} s, burn {burn:.2f}"
 
 
 def _by_window(reading: Reading, settings: Settings, minutes: float, hours: float) -> float:
@@ -177,7 +199,7 @@ def _longest_hold(observation: Observation, settings: Settings) -> float:
     return max([settings.guard_hold_seconds, *lookbacks])
 
 
-def _sane(state: TowerState, observation: Observation, settings: Settings) -> TowerState:
+def sane(state: TowerState, observation: Observation, settings: Settings) -> TowerState:
     """No time of the state lies further ahead than it could be: a clock that was set back must not hold the tower for hours."""
     now = observation.time
     hold_until = min(state.hold_until, now + _longest_hold(observation, settings))
@@ -185,7 +207,7 @@ def _sane(state: TowerState, observation: Observation, settings: Settings) -> To
     return replace(state, hold_until=hold_until, guard_until=guard_until, last_good_reading=min(state.last_good_reading, now))
 
 
-def _remember(state: TowerState, chosen: Proposal, observation: Observation, settings: Settings) -> TowerState:
+def remember(state: TowerState, chosen: Proposal, observation: Observation, settings: Settings) -> TowerState:
     fresh = all(reading.usable and reading.age_seconds <= settings.stale_seconds for reading in observation.readings)
     ceiling, hold_until, cut_until, guard_until = state.ceiling, state.hold_until, state.cut_until, state.guard_until
     if chosen.reason in (Reason.SAVE, Reason.GUARD) and state.pressure > 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from flyball.cpu.tower import budget
+from flyball.cpu.tower import bandit, budget
 from flyball.cpu.tower.budget import Proposal
 from flyball.cpu.tower.grouping import assign, shares
 from flyball.cpu.tower.types import TARGET_MAX, Decision, Observation, Reason, Settings, TowerState
@@ -41,7 +41,7 @@ def _fixed(state: TowerState, observation: Observation, settings: Settings) -> t
     return replace(state, last_time=observation.time), Proposal(0.0, Reason.FIXED, message, reading)
 
 
-POLICIES: Mapping[str, Policy] = {"budget": budget.propose, "fixed": _fixed}
+POLICIES: Mapping[str, Policy] = {"budget": budget.propose, "bandit": bandit.propose, "fixed": _fixed}
 """The seam for further policies."""
 
 

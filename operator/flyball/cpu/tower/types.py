@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flyball.cpu.tower.arms import Arms
 from flyball.slo import Budget, Objective
 
 TARGET_MAX = 0.50
@@ -134,6 +135,8 @@ class TowerState:
     """Unix time at which requests were last known."""
     rates: Mapping[str, float] = field(default_factory=dict)
     """Objective -> requests a second of the last minutes, for a standstill to be seen against."""
+    arms: Arms = field(default_factory=Arms)
+    """What the policy `bandit` has seen; empty under others."""
 
     def to_json(self) -> dict[str, Any]:
         """A small versioned object for a checkpoint."""
@@ -148,6 +151,7 @@ class TowerState:
             "lastTime": self.last_time,
             "lastGoodReading": self.last_good_reading,
             "rates": dict(self.rates),
+            **({"arms": self.arms.to_json()} if self.arms.seen else {}),
         }
 
     @classmethod
@@ -159,13 +163,14 @@ class TowerState:
             numbers = [float(stored[key]) for key in ("pressure", "ceiling", "holdUntil", "cutUntil", "guardUntil", "lastTime", "lastGoodReading")]
             groups = {str(workload): str(group) for workload, group in stored["groups"].items()}
             rates = {str(objective): float(rate) for objective, rate in stored.get("rates", {}).items()}
+            arms = Arms.from_json(stored["arms"]) if "arms" in stored else Arms()
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls()
         if not all(map(math.isfinite, (*numbers, *rates.values()))):
             return cls()
         pressure, ceiling, hold_until, cut_until, guard_until, last_time, last_good = numbers
         pressure, ceiling = min(1.0, max(0.0, pressure)), min(1.0, max(0.0, ceiling))
-        return cls(pressure, groups, ceiling, hold_until, cut_until, guard_until, last_time, last_good, rates)
+        return cls(pressure, groups, ceiling, hold_until, cut_until, guard_until, last_time, last_good, rates, arms)
 
 
 @dataclass(frozen=True, slots=True)
