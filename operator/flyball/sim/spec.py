@@ -77,8 +77,9 @@ class RequestType:
     name: str
     share: float
     root: Visit
-    objective_seconds: float = 0.0
-    """Requests of this type are to be answered within this; 0: within the application's objective. Types of one objective are one route."""
+    objective_seconds: float = field(default=0.0, repr=False)
+    """Requests of this type are to be answered within this; 0: within the application's objective. Types of one objective are one route. Not in the
+    repr, from which the frozen applications have their fingerprints: these have none."""
 
 
 @dataclass(frozen=True, slots=True)
