@@ -16,6 +16,9 @@ CELLS_AN_OCTAVE = 2
 LOAD_WIDTH = 1.0
 """Width of the kernel over loads, in such steps."""
 
+DOUBTED = 0.05
+"""What is left of an hour of evidence then weighs as three minutes: the surge itself, a minute or two, weighs against it."""
+
 FORGOTTEN = 0.05
 """Allowed slow requests below which a cell says nothing."""
 
@@ -62,6 +65,10 @@ class Arms:
         if len(kept) > CELLS_MOST:
             kept = dict(sorted(kept.items(), key=lambda item: -item[1].allowed)[:CELLS_MOST])
         return replace(self, seen=kept)
+
+    def doubted(self) -> Arms:
+        """After a surge: what was seen before it counts little, for whatever brought it was not in it."""
+        return replace(self, seen={key: Tally(DOUBTED * its.slow, DOUBTED * its.allowed) for key, its in self.seen.items()})
 
     def to_json(self) -> dict[str, Any]:
         rows = [[*key, round(its.slow, 3), round(its.allowed, 3)] for key, its in self.seen.items()]

@@ -44,9 +44,10 @@ def propose(state: TowerState, observation: Observation, settings: Settings) -> 
     state = sane(state, observation, settings)
     if not observation.readings:
         return state, Proposal(0.0, Reason.START, "No objective has been read yet: no throttling is tolerated.")
-    arms = _learned(state, observation, settings)
-    state = replace(state, arms=arms)
     forbidden = [found for reading in observation.readings if (found := unsafe(state, reading, observation, settings)) is not None]
+    surge = state.arms.arm > 0 and any(found.reason is Reason.GUARD for found in forbidden)
+    arms = _learned(replace(state, arms=state.arms.doubted()) if surge else state, observation, settings)
+    state = replace(state, arms=arms)
     if forbidden:
         chosen = min(forbidden, key=lambda proposal: proposal.pressure)
     else:

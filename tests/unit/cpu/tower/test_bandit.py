@@ -25,12 +25,12 @@ def plant(seed: int, **its: float) -> Plant:
     return Plant(seed=seed, objective=HOUR, settings=BANDIT, rate=30.0, **its)
 
 
-@pytest.mark.parametrize("knee", [0.03, 0.1, 0.3])
+@pytest.mark.parametrize("knee", [0.03, 0.2])
 def test_from_zero_knowledge_it_finds_what_the_hour_can_bear_and_goes_no_further(knee: float) -> None:
     slow, targets = [], []
-    for seed in range(4):
-        its = plant(seed, knee=knee).run(90)
-        last = its.seconds[-3600:]
+    for seed in range(2):
+        its = plant(seed, knee=knee).run(60)
+        last = its.seconds[-2400:]
         slow.append(sum(count for _, _, count in last) / sum(count for _, count, _ in last))
         targets.append(its.target)
     assert max(slow) <= 0.01
@@ -56,12 +56,14 @@ def test_at_a_load_never_seen_nothing_is_throttled() -> None:
 
 def test_a_surge_gives_everything_back_and_is_held_against_the_pressure() -> None:
     its = plant(1, knee=0.1).run(60)
-    before = bounds(its.state.arms, its.rate)[its.state.arms.arm]
+    before, known = bounds(its.state.arms, its.rate)[its.state.arms.arm], its.state.pressure
     its.knee = 0.004
-    its.run(3)
-    assert Reason.GUARD in its.reasons[-12:]
+    its.run(2)
+    assert Reason.GUARD in its.reasons[-8:]
     assert its.target == 0.0
-    assert max(bounds(its.state.arms, its.rate)) > before
+    its.run(10)
+    assert bounds(its.state.arms, its.rate)[place(known)] > 0.85 > before
+    assert its.target < 0.02
 
 
 def test_a_release_that_bears_more_is_found_out_in_an_hour() -> None:
