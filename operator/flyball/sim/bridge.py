@@ -70,8 +70,9 @@ class TowerLoop:
 
     def decide(self, seen: SlowObservation) -> Floats:
         """The target of each service."""
-        routes = seen.routes or (Route(self._facts.objective, seen.good, seen.total, seen.p99_seconds, seen.seconds, seen.age_seconds, seen.budget),)
-        readings = [Reading(its.objective, its.budget, its.good, its.total, its.seconds, its.age_seconds) for its in routes if math.isfinite(its.total)]
+        only = Route(self._facts.objective, seen.good, seen.total, seen.p99_seconds, seen.seconds, seen.age_seconds, seen.budget)
+        known = [its for its in seen.routes or (only,) if math.isfinite(its.total)]
+        readings = [Reading(its.objective, its.budget, its.good, its.total, its.seconds, its.age_seconds) for its in known]
         views = tuple(
             WorkloadView(name, *values)
             for name, *values in zip(

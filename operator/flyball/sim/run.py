@@ -13,8 +13,8 @@ from flyball.sim.account import Account
 from flyball.sim.arrivals import CHUNK_SECONDS, Arrivals, Given
 from flyball.sim.plant import Plant
 from flyball.sim.policy import Facts, Floats, Policy, Quotas, Samples
-from flyball.sim.result import Result
 from flyball.sim.requests import Requests
+from flyball.sim.result import Result
 from flyball.sim.retries import Retries
 from flyball.sim.scrape import WINDOW_SECONDS, Scrapes, routes
 from flyball.sim.spec import Application
@@ -168,9 +168,7 @@ class Run:
     def _close(self, done: int) -> None:
         """End of a second: counters recorded for the scrapes, and the slow tick when it is due."""
         totals = self._account
-        self.scrapes.record(
-            done, totals.usage, totals.quota_seconds, totals.throttled, totals.active_seconds, self.requests, self.plant.finished
-        )
+        self.scrapes.record(done, totals.usage, totals.quota_seconds, totals.throttled, totals.active_seconds, self.requests, self.plant.finished)
         if done % self._policy.slow_seconds == 0:
             begun = time.process_time()
             self._policy.slow(self.scrapes.observe(done, self.requests))

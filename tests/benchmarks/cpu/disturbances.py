@@ -5,7 +5,7 @@ which three windows of 10 s have their 99 % quantile within the objective, less 
 most 120 s wanted). Oscillation: reversals of more than 5 % of the total quota in ten minutes, from five minutes after the onset (at most 2); those of
 the ten minutes before the onset stand beside it, since a captain follows its container's load second by second. A cause that CPU cannot cure lasts
 20 minutes; ten minutes after it cores are to be within 10 % of before. BURST=1: the class with the burst allowance. What has run is kept, as the
-comparison's runs are. Beside them: a few requests a second, and routes with objectives of their own. build/bench/cpu-disturbances.json holds the rows.
+comparison's runs are. Beside them: a few requests a second, and routes with objectives of their own. build/bench/cpu-disturbances.json holds all.
 """
 
 from __future__ import annotations
@@ -226,8 +226,8 @@ def sparse(rate: float, plant: Load, *, burst: bool) -> dict[str, Any]:
 
 
 def routed(plant: Load, *, burst: bool) -> dict[str, Any]:
-    """Each request type held to an objective of its own, its unthrottled p99 times the application's slack, on the services that all share: slow share
-    of each type after the settling, and what it costs beside one objective for all."""
+    """Each request type held to an objective of its own, its unthrottled p99 times the application's slack, on the services that all share: slow
+    share of each type after the settling, and what it costs beside one objective for all."""
     rates = np.resize(plant.rates, ONSET + AFTER)
     settings = Settings(burst=burst, keep_latency=True, warmup_seconds=SETTLE_SECONDS)
     application = plant.application

@@ -7,8 +7,8 @@ Autothrottle's idea (NSDI'24, section 3.3), a contextual bandit over throttle ta
 - forgetting: what was seen counts half after an hour, since releases change what is safe.
 - minutes instead of hours: neighbouring loads share what they know, and readings overlap, each counting for the time that is new in it.
 
-The checks before anything is spent are the budget's (`budget.unsafe`). Decisions are taken whenever the tower decides; a step waits until the readings
-show the one before.
+The checks before anything is spent are the budget's (`budget.unsafe`). Decisions are taken whenever the tower decides; a step waits until the
+readings show the one before.
 """
 
 from __future__ import annotations
@@ -48,10 +48,8 @@ def propose(state: TowerState, observation: Observation, settings: Settings) -> 
     surge = state.arms.arm > 0 and any(found.reason is Reason.GUARD for found in forbidden)
     arms = _learned(replace(state, arms=state.arms.doubted()) if surge else state, observation, settings)
     state = replace(state, arms=arms)
-    if forbidden:
-        chosen = min(forbidden, key=lambda proposal: proposal.pressure)
-    else:
-        chosen = _choose(state, _governing(observation), observation, settings)
+    free = not forbidden
+    chosen = _choose(state, _governing(observation), observation, settings) if free else min(forbidden, key=lambda proposal: proposal.pressure)
     state = remember(state, chosen, observation, settings)
     arm = place(chosen.pressure)
     moved = arm != arms.arm
@@ -100,7 +98,7 @@ def _choose(state: TowerState, reading: Reading, observation: Observation, setti
         best = min(best, arms.arm)
     step = LADDER[best]
     other = (Alternative(f"pressure {LADDER[best + 1]:.2f}", f"may burn up to {limits[best + 1]:.2f}"),) if best + 1 < len(LADDER) else ()
-    message = f"{seen}; pressure {step:.2f} is the highest within reach whose burn is surely below {aim:.2f} at this load (at most {limits[best]:.2f})."
+    message = f"{seen}; pressure {step:.2f} is the highest within reach that surely burns less than {aim:.2f} at this load ({limits[best]:.2f})."
     reason = Reason.SPEND if best > arms.arm else Reason.SAVE if best < arms.arm else Reason.HOLD
     return Proposal(step, reason, message, reading, burn, f"Burn of at most {max(limits[best], 0.0):.2f}.", other)
 
@@ -130,4 +128,3 @@ def _governing(observation: Observation) -> Reading:
         return reading.slow / reading.total / reading.objective.allowed_share if reading.usable and reading.total > 0 else -1.0
 
     return max(observation.readings, key=burn)
-

@@ -62,7 +62,7 @@ def test_the_fixed_policy_holds_its_target_for_all() -> None:
 
 
 def test_a_policy_that_does_not_exist_is_the_callers_mistake() -> None:
-    with pytest.raises(ValueError, match="budget, fixed"):
+    with pytest.raises(ValueError, match="budget, bandit, fixed"):
         tower.decide(TowerState(), observation(), tower.Settings(policy="guess"))
 
 
