@@ -100,7 +100,8 @@ def _choose(state: TowerState, reading: Reading, observation: Observation, setti
     other = (Alternative(f"pressure {LADDER[best + 1]:.2f}", f"may burn up to {limits[best + 1]:.2f}"),) if best + 1 < len(LADDER) else ()
     message = f"{seen}; pressure {step:.2f} is the highest within reach that surely burns less than {aim:.2f} at this load ({limits[best]:.2f})."
     reason = Reason.SPEND if best > arms.arm else Reason.SAVE if best < arms.arm else Reason.HOLD
-    return Proposal(step, reason, message, reading, burn, f"Burn of at most {max(limits[best], 0.0):.2f}.", other)
+    wait = reading.seconds if reason is Reason.SAVE else 0.0
+    return Proposal(step, reason, message, reading, burn, f"Burn of at most {limits[best]:.2f}.", other, wait)
 
 
 def _learned(state: TowerState, observation: Observation, settings: Settings) -> Arms:

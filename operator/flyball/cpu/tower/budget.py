@@ -16,10 +16,18 @@ from flyball.cpu.tower.types import Alternative, Observation, Reading, Reason, S
 CEILING_SHARE = 0.9
 """After a guard, or a cut under an objective over minutes, a ceiling lies this far below the pressure that burned too fast."""
 
-CUT_EXPONENT, CUT_EXPONENT_HOUR = 0.5, 0.2
+CUT_EXPONENT, CUT_EXPONENT_SURGE = 0.5, 0.2
 """A cut is the ratio of aim to burn to this power. Slow requests grow with pressure's fifth to seventh power near the aim (simulation, two
-applications), so that a fifth meets the aim and a half goes well below it: right where each minute counts, a waste where an hour does.
-Social-Network, diurnal trace, aim .85: 26.2 cores and .67 % slow with a fifth, 26.6 and .55 % with .3."""
+applications), so that a fifth meets the aim and a half goes well below it: right where each minute counts, a waste where an hour does. An hour is cut
+like that where burn is beyond SURGE times the aim."""
+
+CUT_PER_MINUTE = 0.1
+"""The same for an hour that burns a little too fast, for each minute that it does: a step shows in the readings a minute later, so that less than the
+whole correction is due in that time. It is also about as fast as pressure rises again, or burn would lie below the aim on average: with a fifth at
+once, and no rise for a minute, Social-Network spent .65 % where .85 % was aimed at."""
+
+SURGE = 2.0
+"""Burn over aim."""
 
 MINUTE = 60.0
 
@@ -46,6 +54,8 @@ class Proposal:
     burn: float = math.nan
     expected: str = ""
     alternatives: tuple[Alternative, ...] = ()
+    wait_seconds: float = 0.0
+    """How long nothing is to rise: until a cut shows in the readings in full."""
 
 
 def propose(state: TowerState, observation: Observation, settings: Settings) -> tuple[TowerState, Proposal]:
@@ -92,7 +102,8 @@ def unsafe(state: TowerState, reading: Reading, observation: Observation, settin
     if reading.total == 0:
         return Proposal(state.pressure, Reason.HOLD, f"{name}: no requests in the last {reading.seconds:.0f} s; targets stay.", reading)
     burn = reading.slow / reading.total / allowed
-    if burn >= settings.guard_burn and at_least(reading.slow, reading.total * allowed) < settings.doubt:
+    guard_burn = _by_window(reading, settings, settings.guard_burn, settings.guard_burn_hour)
+    if burn >= guard_burn and at_least(reading.slow, reading.total * allowed) < settings.doubt:
         message = f"{_seen(reading, burn)}: a surge; everything is given back for {_longest_hold(observation, settings):.0f} s."
         return Proposal(0.0, Reason.GUARD, message, reading, burn, "Slow requests fall back within the minute.", (_hold(reading, burn),))
     if budget.left <= 0:
@@ -102,9 +113,9 @@ def unsafe(state: TowerState, reading: Reading, observation: Observation, settin
 
 
 def aim_of(reading: Reading, settings: Settings) -> float:
-    """Burn rate to steer to: that of the objective's window, less when the budget comes to its reserve."""
-    reserve = _by_window(reading, settings, settings.reserve, settings.reserve_hour)
-    return _by_window(reading, settings, settings.burn_aim, settings.burn_aim_hour) * max(0.0, min(1.0, reading.budget.left / reserve))
+    """Burn rate to steer to: for an objective over minutes a share of what it allows, for one over hours what the window may still spend."""
+    minutes = settings.burn_aim * max(0.0, min(1.0, reading.budget.left / settings.reserve))
+    return _by_window(reading, settings, minutes, reading.budget.pace)
 
 
 def surely_above(reading: Reading, aim: float, settings: Settings) -> bool:
@@ -122,7 +133,7 @@ def _for_reading(state: TowerState, reading: Reading, observation: Observation, 
     if surely_above(reading, aim, settings):
         if observation.time < state.cut_until:
             return Proposal(state.pressure, Reason.HOLD, f"{seen}: the last cut does not show in full yet; targets stay.", reading, burn)
-        return _save(state, reading, burn, aim, seen, settings)
+        return _save(state, reading, burn, aim, seen, observation, settings)
     below = at_least(reading.slow + 1, reading.total * allowed * aim) > 1.0 - settings.doubt
     if below and observation.time >= state.hold_until:
         return _spend(state, reading, burn, aim, seen, observation, settings)
@@ -142,12 +153,15 @@ def _by_window(reading: Reading, settings: Settings, minutes: float, hours: floa
     return minutes + min(1.0, share) * (hours - minutes)
 
 
-def _save(state: TowerState, reading: Reading, burn: float, aim: float, seen: str, settings: Settings) -> Proposal:
-    exponent = _by_window(reading, settings, CUT_EXPONENT, CUT_EXPONENT_HOUR)
+def _save(state: TowerState, reading: Reading, burn: float, aim: float, seen: str, observation: Observation, settings: Settings) -> Proposal:
+    surge = burn > SURGE * aim
+    gentle = CUT_EXPONENT_SURGE if surge else CUT_PER_MINUTE * _minutes(state, observation.time)
+    exponent = _by_window(reading, settings, CUT_EXPONENT, gentle)
     factor = max(1.0 - settings.cut_at_most, (aim / burn) ** exponent) if aim > 0 else 1.0 - settings.cut_at_most
     expected = f"Burn falls from {burn:.2f} to at most {aim:.2f}."
+    wait = reading.seconds if surge else _by_window(reading, settings, reading.seconds, 0.0)
     message = f"{seen}, surely above the aim of {aim:.2f}: targets fall."
-    return Proposal(state.pressure * factor, Reason.SAVE, message, reading, burn, expected, (_hold(reading, burn),))
+    return Proposal(state.pressure * factor, Reason.SAVE, message, reading, burn, expected, (_hold(reading, burn),), wait)
 
 
 def _spend(state: TowerState, reading: Reading, burn: float, aim: float, seen: str, observation: Observation, settings: Settings) -> Proposal:
@@ -215,9 +229,9 @@ def remember(state: TowerState, chosen: Proposal, observation: Observation, sett
         ceiling = min(ceiling, max(settings.ceiling_lowest, _ceiling(state, chosen, settings)))
     if chosen.reason is Reason.GUARD:
         hold_until = guard_until = observation.time + _longest_hold(observation, settings)
-    elif chosen.reason is Reason.SAVE and chosen.reading:
-        hold_until = max(hold_until, observation.time + chosen.reading.seconds)
-        cut_until = observation.time + chosen.reading.seconds / 2
+    elif chosen.reason is Reason.SAVE:
+        hold_until = max(hold_until, observation.time + chosen.wait_seconds)
+        cut_until = observation.time + chosen.wait_seconds / 2
     return replace(
         state,
         pressure=chosen.pressure,
