@@ -93,7 +93,7 @@ def fast(cluster: Cluster, prometheus: Prometheus, traffic: Traffic, operator: O
             "tick_p50_seconds": observe.share(steady.ticks, 0.5),
             "tick_p99_seconds": observe.share(steady.ticks, 0.99),
             "ticks": float(len(steady.ticks)),
-            "tick_writes_per_look": sum(steady.writes.values()) / max(1.0, steady.queries),
+            "tick_writes_per_look": sum(steady.writes.values()) / max(1.0, steady.looks),
             "tick_cores": steady.cores,
             "tick_jump_seconds": max(jump.ticks, default=math.inf),
             "tick_jump_scale_writes_per_object": jump.writes.get("scale", 0.0) / OBJECTS,
