@@ -46,11 +46,13 @@ class Answers:
         if endpoint == "query_range" and query.startswith("sum(rate("):
             points = [[at, str(self.demand_then(at))] for at in times] if self.demand_then else []
             return _success("matrix", [{"metric": {}, "values": points}] if points else [])
+        series: list[tuple[dict[str, str], float]] | None
         if joined := _QUESTION.findall(query):
             answers = [(number, self._series(expression) or []) for expression, number in joined]
             series = [({**labels, "question": number}, value) for number, each in answers for labels, value in each]
         else:
-            if series is None:
+            series = self._series(query)
+        if series is None:
             return {"status": "error", "error": f"the stand-in does not know {query}"}
         if endpoint == "query":
             return _success("vector", [{"metric": labels, "value": [times[0], str(value)]} for labels, value in series])

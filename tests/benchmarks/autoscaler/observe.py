@@ -79,9 +79,9 @@ def metrics(text: str) -> dict[str, float]:
     return sums
 
 
-def looks(operator: Operator) -> float:
-    """How many looks there have been."""
-    return metrics(operator.http("metrics?name[]=flyball_tick_seconds_count")[1]).get("flyball_tick_seconds_count", 0.0)
+def looks(operator: Operator) -> float | None:
+    """How many looks there have been; None where the operator did not answer in time."""
+    return metrics(operator.http("metrics?name[]=flyball_tick_seconds_count")[1]).get("flyball_tick_seconds_count")
 
 
 def of_prometheus(prometheus: Prometheus) -> dict[str, float]:
@@ -120,7 +120,8 @@ def watch(
     samples: list[Sample] = []
     next_call = 0.0
     while time.monotonic() < began + seconds:
-        samples.append((time.monotonic(), looks(operator)))
+        if (count := looks(operator)) is not None:
+            samples.append((time.monotonic(), count))
         if time.monotonic() >= next_call:
             each()
             next_call = time.monotonic() + 1.0
@@ -132,7 +133,7 @@ def watch(
         elapsed=elapsed,
         cores=(used_then - used) / elapsed,
         prometheus_cores=(theirs_then["process_cpu_seconds_total"] - theirs["process_cpu_seconds_total"]) / elapsed,
-        looks=samples[-1][1] - samples[0][1],
+        looks=samples[-1][1] - samples[0][1] if samples else 0.0,
         queries=theirs_then[INSTANT] - theirs.get(INSTANT, 0.0),
         ticks=ticks(samples, objects),
         writes={name.removeprefix(prefix): value - own.get(name, 0.0) for name, value in own_then.items() if name.startswith(prefix)},
