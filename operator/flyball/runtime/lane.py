@@ -44,7 +44,7 @@ class Lane:
     async def work(self) -> None:
         """Look at what is due; ends only when cancelled.
 
-        Objects begin in bunches, as soon as half of the places are free: those that begin together can ask Prometheus together, and come due together.
+        Objects begin in bunches, once half of the places are free: those that begin together can ask Prometheus together, and come due together.
         """
         looks: set[asyncio.Task[None]] = set()
         try:

@@ -7,4 +7,16 @@ from flyball.signals.prometheus import Prometheus
 from flyball.signals.reader import ObjectiveReader
 from flyball.signals.workloads import WorkloadUsage, read_workloads
 
-__all__ = ["Asked", "Joint", "NoValue", "ObjectiveReader", "Prometheus", "Query", "Series", "SignalError", "WorkloadUsage", "read_workloads", "resolve"]
+__all__ = [
+    "Asked",
+    "Joint",
+    "NoValue",
+    "ObjectiveReader",
+    "Prometheus",
+    "Query",
+    "Series",
+    "SignalError",
+    "WorkloadUsage",
+    "read_workloads",
+    "resolve",
+]

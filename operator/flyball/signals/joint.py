@@ -19,7 +19,7 @@ from flyball.signals.answers import NoValue, Series, SignalError
 from flyball.signals.prometheus import Prometheus
 
 TOGETHER = 32
-"""Questions in one query: Prometheus looks up their series one after the other, and beyond this there is little of a query's own cost left to share."""
+"""Questions in one query: Prometheus looks up their series one after the other; with more there is little of a query's own cost left to share."""
 SLOW_SECONDS = 1.0
 """An answer that took longer is not quick: as many of these as there may be in one query would come near its time limit (10 s)."""
 APART_SECONDS = 600.0

@@ -60,5 +60,5 @@ def test_the_most_until_then_is_the_largest_on_the_way_with_peaks_as_far_as_beli
 
 @pytest.mark.parametrize(("seconds", "quantile"), [(-1.0, 0.5), (math.nan, 0.5), (math.inf, None), (60.0, 0.0), (60.0, 1.0)])
 def test_what_no_forecast_can_be_asked_is_refused(seconds: float, quantile: float | None) -> None:
-    with pytest.raises(ValueError, match="looks ahead|between 0 and 1"):
+    with pytest.raises(ValueError, match=r"looks ahead|between 0 and 1"):
         forecast(1).at(0, seconds, quantile)

@@ -1,4 +1,4 @@
-"""Objects as the watch delivered them, parsed: the spec once a generation, status and metadata once a version. A look finds what it needs ready made."""
+"""Objects as the watch delivered them, parsed: the spec once a generation, status and metadata once a version. Looks find it ready made."""
 
 from __future__ import annotations
 

@@ -69,9 +69,7 @@ def query(demand: Demand, namespace: str, allow_promql: bool) -> demands.DemandQ
     return demands.free(demand.promql.rate if demand.promql else "", allow_promql)
 
 
-async def read_demand(
-    prometheus: Asked, outage: Outage, pas: PredictiveAutoscaler, demand: Demand, now: float, allow_promql: bool
-) -> Reading:
+async def read_demand(prometheus: Asked, outage: Outage, pas: PredictiveAutoscaler, demand: Demand, now: float, allow_promql: bool) -> Reading:
     """The demand as of now; never raises."""
     try:
         outage.raise_if_on(now)

@@ -1,4 +1,4 @@
-"""Writes an object's status: at once when something in it is news, numbers that moved soon, others seldom; and an event for each condition that turned."""
+"""Writes an object's status: news at once, numbers that moved soon, others seldom; and an event for each condition that turned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flyball.runtime.metrics import Metrics
 STATUS_SECONDS = 30.0
 """Numbers in the status are written this often at most; conditions, modes and decisions at once. A write costs the API server and every watcher."""
 MOVED = 0.1
-"""A decimal that differs by less than this share from what was written tells its reader nothing that he would act on; live values are in the metrics."""
+"""A decimal that differs by less than this share from what was written tells its reader nothing to act on; live values are in the metrics."""
 LOOSE = frozenset({"message", "lastTransitionTime", "skillPercent"})
 """Texts repeat the numbers; skill lies around zero, where a tenth is noise."""
 
