@@ -109,7 +109,7 @@ def test_steady_demand_costs_a_read_a_look_and_after_the_first_look_no_status_an
 
 
 def test_prometheus_is_asked_once_for_all_that_are_looked_at_together(many: Many) -> None:
-    assert len(many.answers.queries) == LOOKS * math.ceil(OBJECTS / TOGETHER)
+    assert len(many.answers.queries) <= LOOKS * (1 + math.ceil(OBJECTS / TOGETHER))
 
 
 def test_a_rise_that_all_see_costs_one_scale_and_at_most_two_statuses_and_events_each() -> None:

@@ -85,6 +85,6 @@ class Forecast:
         values = self.values[series].astype(np.float64)
         above = int(np.searchsorted(self.quantiles, quantile))
         if above == len(self.quantiles) or above == 0 or self.quantiles[above] == quantile:
-            return values[:, min(above, len(self.quantiles) - 1)]
+            return np.asarray(values[:, min(above, len(self.quantiles) - 1)])
         low, high = self.quantiles[above - 1], self.quantiles[above]
-        return (values[:, above] - values[:, above - 1]) / (high - low) * (quantile - low) + values[:, above - 1]
+        return np.asarray((values[:, above] - values[:, above - 1]) / (high - low) * (quantile - low) + values[:, above - 1])

@@ -97,6 +97,12 @@ class Ahead:
     def useful_from(self) -> float:
         return float(self.forecast.useful_from[self.place])
 
+    def _at(self, seconds: float, quantile: float | None) -> float:
+        value = self._known.get((seconds, quantile))
+        if value is None:
+            value = self._known[seconds, quantile] = self.forecast.at(self.place, seconds, quantile)
+        return value
+
 
 class Forecasts:
     """The engines of all series. `read_history` gives demand by the minute's end; raises SignalError."""
