@@ -100,12 +100,12 @@ def many() -> Many:
     return its
 
 
-def test_steady_demand_costs_a_read_a_look_and_after_the_first_look_no_status_and_no_scale(many: Many) -> None:
+def test_steady_demand_costs_a_read_a_look_at_most_one_status_and_no_scale(many: Many) -> None:
     assert many.kube.reads["scale"] == LOOKS * OBJECTS
     listed = many.kube.reads["list"] / 2  # HPAs and VPAs
     assert listed <= 2 + (many.looked - many.began) / FRESH_SECONDS, "autoscalers are listed for all objects together"
     assert many.writes()["scale"] == 0
-    assert many.writes()["status"] == OBJECTS
+    assert 0 < many.writes()["status"] <= OBJECTS
 
 
 def test_prometheus_is_asked_once_for_all_that_are_looked_at_together(many: Many) -> None:

@@ -85,6 +85,7 @@ def fast(cluster: Cluster, prometheus: Prometheus, traffic: Traffic, operator: O
     try:
         say(f"learning {HISTORY_SECONDS // 3600} hours of {OBJECTS} series while looking as fast as it can")
         wait_for_forecasts(operator)
+        time.sleep(SETTLE_SECONDS)
         steady = observe.watch(cluster, prometheus, operator, OBJECTS, FAST_SECONDS)
         say("all demands rise at once")
         traffic.jump(HIGH)

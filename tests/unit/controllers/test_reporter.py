@@ -10,6 +10,7 @@ import pytest
 from flyball.api.conditions import Condition, ConditionType, Reason, Status
 from flyball.api.meta import Metadata
 from flyball.api.predictiveautoscaler_status import DemandStatus, PredictiveAutoscalerStatus, ReplicaStatus
+from flyball.controllers.shared.pace import BURST
 from flyball.controllers.shared.reporter import Reporter, Told, moved
 from flyball.kube import paths
 from flyball.kube.client import Kube
@@ -118,3 +119,18 @@ def test_at_the_end_what_was_held_back_is_written_but_for_numbers_that_hardly_mo
 def test_what_has_moved(now: Any, then: Any, differs: bool) -> None:
     assert moved(now, then) is differs
     assert moved(then, now) is differs
+
+
+def test_what_many_have_to_say_at_once_is_told_as_the_pace_allows_and_what_must_be_at_once() -> None:
+    scene = Scene()
+    told = [Told() for _ in range(BURST + 5)]
+
+    def tell(one: Told, must: bool = False) -> bool:
+        before = len(scene.kube.writes)
+        asyncio.run(scene.reporter.report(ITS, PredictiveAutoscalerStatus(), one, status(), must=must))
+        return len(scene.kube.writes) > before
+
+    assert [tell(one) for one in told] == [True] * BURST + [False] * 5
+    assert tell(told[-1], must=True), "a floor that is taken has to be known first"
+    scene.now += 1.0
+    assert [tell(one) for one in told[-5:]] == [True] * 4 + [False], "the last one is told already"

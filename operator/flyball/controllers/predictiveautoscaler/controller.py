@@ -228,7 +228,7 @@ class Controller:
                 return None
             if memory.told.written.get("hpaFloor") != memory.hpa_floor:
                 # Before the floor moves: whoever is killed in between finds what to give back, and does not take the moved floor for the user's.
-                await self._reporter.report(pas.metadata, pas.status, memory.told, status.noted(pas.status, memory.hpa_floor))
+                await self._reporter.report(pas.metadata, pas.status, memory.told, status.noted(pas.status, memory.hpa_floor), must=True)
             kept = await self._targets.write_floor(namespace, hpa.name, floor)
             if not kept:
                 self._autoscalers.moved(hpa, floor)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from flyball.api.conditions import Condition, ConditionType, Status
 from flyball.api.meta import API_VERSION, Metadata
+from flyball.controllers.shared.pace import BURST, Pace
 from flyball.kube.client import Conflict, Kube, NotFound
 from flyball.kube.events import Recorder
 from flyball.runtime.metrics import Metrics
@@ -72,13 +73,17 @@ class Reporter:
         self._metrics = metrics
         self._clock = clock
         self._still_seconds = still_seconds
+        self._pace = Pace()
 
-    async def report(self, its: Metadata, before: Reportable, told: Told, new: Reportable) -> None:
-        """Say what is new against `before`, the status that the API server has. Raises KubeError."""
+    async def report(self, its: Metadata, before: Reportable, told: Told, new: Reportable, *, must: bool = False) -> None:
+        """Say what is new against `before`, the status that the API server has, now or at a later look. `must`: now. Raises KubeError."""
         body, now = new.to_api(), self._clock()
         told.latest = body
-        if body == told.written or 0 <= now - told.written_at < self._patience(body, told.written):
+        patience = self._patience(body, told.written)
+        if body == told.written or 0 <= now - told.written_at < patience:
             return  # a clock that went back makes nobody wait
+        if not self._pace.take(now, leave=BURST / 2 if patience else 0) and not must:
+            return
         await self._say(its, before, new)
         await self._write(its, body)
         told.written, told.written_at = body, now
