@@ -85,9 +85,10 @@ def fast(cluster: Cluster, prometheus: Prometheus, traffic: Traffic, operator: O
     try:
         say(f"learning {HISTORY_SECONDS // 3600} hours of {OBJECTS} series while looking as fast as it can")
         wait_for_forecasts(operator)
+        say(f"settling for {SETTLE_SECONDS} s, then {FAST_SECONDS} s of steady demand")
         time.sleep(SETTLE_SECONDS)
         steady = observe.watch(cluster, prometheus, operator, OBJECTS, FAST_SECONDS)
-        say("all demands rise at once")
+        say(f"{len(steady.ticks)} ticks; all demands rise at once")
         traffic.jump(HIGH)
         jump = observe.watch(cluster, prometheus, operator, OBJECTS, JUMP_SECONDS)
         return {
@@ -110,7 +111,7 @@ def wait_for_forecasts(operator: Operator) -> None:
 
 
 def failed(operator: Operator) -> float:
-    return observe.metrics(operator.http("metrics")[1]).get("flyball_tick_failures_total", 0.0)
+    return (observe.own(operator, "flyball_tick_failures_total") or {}).get("flyball_tick_failures_total", 0.0)
 
 
 def learned(operator: Operator) -> int:

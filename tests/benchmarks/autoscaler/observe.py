@@ -21,6 +21,7 @@ from tests.operator.process import Operator
 
 POLL_SECONDS = 0.1
 INSTANT = "prometheus_http_requests_total:handler=/api/v1/query"
+LOOKS, WRITES = "flyball_tick_seconds_count", "flyball_api_writes_total"
 
 _LINE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -79,9 +80,10 @@ def metrics(text: str) -> dict[str, float]:
     return sums
 
 
-def looks(operator: Operator) -> float | None:
-    """How many looks there have been; None where the operator did not answer in time."""
-    return metrics(operator.http("metrics?name[]=flyball_tick_seconds_count")[1]).get("flyball_tick_seconds_count")
+def own(operator: Operator, *names: str) -> dict[str, float] | None:
+    """These of the operator's metrics; None where it did not answer in time. By name: the whole page of a thousand objects costs it a second."""
+    status, text = operator.http("metrics?" + "&".join(f"name[]={name}" for name in names))
+    return metrics(text) if status == 200 else None
 
 
 def of_prometheus(prometheus: Prometheus) -> dict[str, float]:
@@ -113,22 +115,26 @@ def watch(
     """Look on for so long; `each` is called once a second."""
 
     def counted() -> tuple[float, dict[str, float], str, dict[str, float], float]:
-        api = cluster.get("/metrics").decode()
-        return time.monotonic(), metrics(operator.http("metrics")[1]), api, of_prometheus(prometheus), cpu_seconds(operator.pid)
+        api, writes = cluster.get("/metrics").decode(), own(operator, WRITES)
+        while writes is None:
+            if not operator.running():
+                raise SystemExit(f"The operator ended; its log ends with:\n{operator.log()[-2000:]}")
+            writes = own(operator, WRITES)
+        return time.monotonic(), writes, api, of_prometheus(prometheus), cpu_seconds(operator.pid)
 
     began, own, api, theirs, used = counted()
     samples: list[Sample] = []
     next_call = 0.0
     while time.monotonic() < began + seconds:
-        if (count := looks(operator)) is not None:
-            samples.append((time.monotonic(), count))
+        if count := own(operator, LOOKS):
+            samples.append((time.monotonic(), count[LOOKS]))
         if time.monotonic() >= next_call:
             each()
             next_call = time.monotonic() + 1.0
         time.sleep(POLL_SECONDS)
     ended, own_then, api_then, theirs_then, used_then = counted()
     elapsed = ended - began
-    prefix = "flyball_api_writes_total:what="
+    prefix = f"{WRITES}:what="
     return Window(
         elapsed=elapsed,
         cores=(used_then - used) / elapsed,
