@@ -111,7 +111,7 @@ def wait_for_forecasts(operator: Operator) -> None:
 
 
 def failed(operator: Operator) -> float:
-    return (observe.own(operator, "flyball_tick_failures_total") or {}).get("flyball_tick_failures_total", 0.0)
+    return (observe.own_metrics(operator, "flyball_tick_failures_total") or {}).get("flyball_tick_failures_total", 0.0)
 
 
 def learned(operator: Operator) -> int:

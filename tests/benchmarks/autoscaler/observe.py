@@ -80,7 +80,7 @@ def metrics(text: str) -> dict[str, float]:
     return sums
 
 
-def own(operator: Operator, *names: str) -> dict[str, float] | None:
+def own_metrics(operator: Operator, *names: str) -> dict[str, float] | None:
     """These of the operator's metrics; None where it did not answer in time. By name: the whole page of a thousand objects costs it a second."""
     status, text = operator.http("metrics?" + "&".join(f"name[]={name}" for name in names))
     return metrics(text) if status == 200 else None
@@ -115,18 +115,18 @@ def watch(
     """Look on for so long; `each` is called once a second."""
 
     def counted() -> tuple[float, dict[str, float], str, dict[str, float], float]:
-        api, writes = cluster.get("/metrics").decode(), own(operator, WRITES)
+        api, writes = cluster.get("/metrics").decode(), own_metrics(operator, WRITES)
         while writes is None:
             if not operator.running():
                 raise SystemExit(f"The operator ended; its log ends with:\n{operator.log()[-2000:]}")
-            writes = own(operator, WRITES)
+            writes = own_metrics(operator, WRITES)
         return time.monotonic(), writes, api, of_prometheus(prometheus), cpu_seconds(operator.pid)
 
     began, own, api, theirs, used = counted()
     samples: list[Sample] = []
     next_call = 0.0
     while time.monotonic() < began + seconds:
-        if count := own(operator, LOOKS):
+        if count := own_metrics(operator, LOOKS):
             samples.append((time.monotonic(), count[LOOKS]))
         if time.monotonic() >= next_call:
             each()
