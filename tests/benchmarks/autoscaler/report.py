@@ -23,7 +23,6 @@ MEANING: dict[str, str] = {
     "tick_writes_per_look": "API writes a look meanwhile",
     "tick_cores": "cores of the operator meanwhile",
     "tick_jump_seconds": "the slowest tick while all demands change at once, s",
-    "tick_jump_scale_writes_per_object": "writes of `/scale` in it, an object",
     "tick_failed_looks": "looks that failed meanwhile",
     "steady_scale_reads_per_object_tick": "reads of `/scale`, an object and tick",
     "steady_autoscaler_lists_per_minute": "lists of HPAs, for all objects together, a minute",
