@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from flyball.forecast.history import Array
 
 ALPHA = 2.0
-"""Standard deviations above the mean similarity from which waves are alike. The mean error a day ahead on sources that a pool has not met was 1.38
-times yesterday's with 2 and 1.39 with 3 and 4; with .5 patterns are so mixed that on few-shot windows it was 1.3 times yesterday's, with 2 .94."""
+"""Standard deviations above the mean similarity from which waves are alike. Mean squared error on sources that a pool has not met, over that of
+yesterday's values: 2.37 with .5, 1.42 with 2, 1.40 with 3; on applications that have moved .0688, .0588 and .0672
+(`python -m tests.benchmarks.forecast.fewshot_choices`)."""
 GAIN = 0.1
 """Of a moving average of a pattern; the released code's."""
 TOP, SHARPNESS = 32, 8.0
-"""Patterns that are echoed, and the factor on similarity in their softmax: 10, 32 and 100 patterns with 8 and 16 are within 3 % of each other."""
+"""Patterns that are echoed (the released code has 10 to 130, by data set), and the factor on similarity in their softmax: a pattern that is less alike
+by .1 counts half."""
 STATIC_SHARE = 0.2
 """What a cosine of static features adds to a similarity that lies between -1 and 1: it decides among patterns nearly alike, and no more."""
 
@@ -38,10 +40,10 @@ class Waves:
 
 
 class Pool:
-    """At most `size` patterns of `key` + `tail` steps."""
+    """At most `size` patterns of `key` + `tail` steps; `static` features beside each, `alpha` of the threshold."""
 
-    def __init__(self, size: int, key: int, tail: int, static: int = 0) -> None:
-        self.key = key
+    def __init__(self, size: int, key: int, tail: int, static: int = 0, alpha: float = ALPHA) -> None:
+        self.key, self.alpha = key, alpha
         self.patterns = np.zeros((size, key + tail), np.float32)
         self.static = np.zeros((size, static), np.float32)
         self.used = 0
@@ -58,7 +60,7 @@ class Pool:
         # The matrix of the threshold holds the patterns beside the batch: three waves alone would not say what alike means.
         both = np.concatenate([shapes[:, : self.key], self.patterns[: self.used, : self.key]])
         matrix = alike(both, both_static := np.concatenate([static, self.static[: self.used]]), both, both_static)
-        threshold = float(matrix.mean() + ALPHA * min(1.0, len(both) / len(self.patterns)) * matrix.std())
+        threshold = float(matrix.mean() + self.alpha * min(1.0, len(both) / len(self.patterns)) * matrix.std())
         among, near = matrix[: len(shapes), : len(shapes)], matrix[: len(shapes), len(shapes) :]
         left = np.ones(len(shapes), np.bool_)
         if self.used:

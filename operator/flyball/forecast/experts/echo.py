@@ -38,9 +38,7 @@ class Echo:
         values, awake = seen(view)
         if not self.pool.used:
             return np.zeros((HOURS_AHEAD, view.history.count), np.float32), np.zeros_like(awake)
-        level, size = values[-DAY:].mean(axis=0), measure(values)[1]
-        tails = self.pool.echo(np.clip((values - level) / size, -CLIP, CLIP).T, view.static)
-        return view.history.to_z(np.maximum(level + size * tails.T, np.float32(0.0))), awake
+        return view.history.to_z(echoed(values, self.pool, view.static)), awake
 
     def learn(self, view: View, known: Mask) -> None:
         """Days that are over: what was seen two days long, and what came in the day after."""
@@ -56,6 +54,13 @@ class Echo:
 
     def rescale(self, change: Rescale) -> None:
         """Waves are in the series' own deviations: nothing to convert."""
+
+
+def echoed(values: Array, pool: Pool, static: Array) -> Array:
+    """The next 24 hours (24, n) of 48 (48, n), never negative."""
+    level, size = values[-DAY:].mean(axis=0), measure(values)[1]
+    tails = pool.echo(np.clip((values - level) / size, -CLIP, CLIP).T, static)
+    return np.maximum(level + size * tails.T, np.float32(0.0))
 
 
 def waves(values: Array, static: Array) -> Waves:
