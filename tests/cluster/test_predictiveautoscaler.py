@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from flyball.api.predictiveautoscaler import ScaleTarget
+from flyball.controllers.predictiveautoscaler.target import Targets
+from flyball.kube.client import Kube
 from hack.cluster import Cluster
 from hack.cluster.install import NAMESPACE, OPERATOR, install_flyball
 from hack.cluster.process import poll
@@ -211,3 +215,24 @@ def test_an_operator_that_is_killed_on_the_way_goes_on_from_where_it_was(front: 
 
     assert poll(there, 50, step=0.2), operator.log()
     assert {later - earlier for earlier, later in itertools.pairwise(counts)} == {0, 2}
+
+
+def test_a_scale_read_from_the_cache_shows_what_others_did_and_a_version_that_is_not_there_is_not_insisted_on(front: Front) -> None:
+    target = ScaleTarget(kind="Deployment", name="web")
+
+    async def main() -> None:
+        async with await Kube.connect(str(front.cluster.kubeconfig_for(NAMESPACE, OPERATOR))) as kube:
+            targets = Targets(kube)
+            scale = await targets.read(target, front.name)
+            assert scale.replicas == 2
+            await targets.write(target, front.name, scale, 3)
+            assert (await targets.read(target, front.name)).replicas == 3, "what we wrote ourselves at once"
+            front.cluster.kubectl("scale", "-n", front.name, "deployment/web", "--replicas=4")
+            reads = [(await targets.read(target, front.name)).replicas]
+            while reads[-1] != 4 and len(reads) < 500:
+                reads.append((await targets.read(target, front.name)).replicas)
+            assert set(reads) <= {3, 4} and reads[-1] == 4
+            targets._versions[scale.path] = str(2**60)
+            assert (await targets.read(target, front.name)).replicas == 4
+
+    asyncio.run(main())

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from flyball.cpu.tower import Reading
-from flyball.signals import NoValue, ObjectiveReader, Prometheus, SignalError, indicators, read_workloads
+from flyball.signals import Joint, NoValue, ObjectiveReader, Prometheus, SignalError, indicators, read_workloads
 from flyball.slo import Objective
 from hack.cluster import tools
 from tests.cluster.shop_metrics import FAST, RATE, Server, Shop, free_port
@@ -207,6 +207,25 @@ async def test_what_was_read_once_is_not_asked_for_again(prometheus: Prometheus)
     prometheus.on_query = lambda seconds, outcome: asked.append(outcome)
     await its.read(time.time())
     assert len(asked) <= 4  # how fresh, the latest, late cells, the open cell: not 360 cells in two chunks
+
+
+async def test_questions_of_many_objects_in_one_query_are_answered_as_each_alone(prometheus: Prometheus) -> None:
+    await settled(reader(prometheus, "steady"))
+    series = 'steady_count{namespace="shop"}'
+    newest = f'label_replace(sum(rate({series}[10s])), "of", "rate", "", "") or label_replace(max(timestamp({series})), "of", "newest", "", "")'
+    sound = [newest, f"sum(rate({series}[5s]))", 'sum(rate(nobody_exports_this{namespace="shop"}[5s]))', "vector(7)"]
+    at = time.time() - 5
+    alone = [await prometheus.instant(expression, at) for expression in sound]
+    assert [len(series) for series in alone] == [2, 1, 0, 1]
+    queries = []
+    prometheus.on_query = lambda seconds, outcome: queries.append(outcome)
+    joint = Joint(prometheus)
+    many = [*sound, *(f'count({{__name__="up"}}) + {number}' for number in range(28))]
+    assert (await asyncio.gather(*(joint.instant(expression, at) for expression in many)))[: len(sound)] == alone
+    assert queries == ["ok"]
+    mixed = await asyncio.gather(*(joint.instant(expression, at) for expression in [*sound, "sum(rate("]), return_exceptions=True)
+    assert mixed[:-1] == alone
+    assert isinstance(mixed[-1], SignalError) and mixed[-1].reason is NoValue.ERROR
 
 
 async def test_a_long_range_is_asked_for_in_chunks(prometheus: Prometheus) -> None:

@@ -48,7 +48,7 @@ def test_it_begins_at_target_zero_and_rises_while_there_is_budget(scene: Scene) 
         seen.append(scene.target)
     assert seen == sorted(seen)
     assert seen[-1] > 10
-    assert {its["group"] for its in scene.plan["workloads"]} == {"high", "low"}
+    assert {its["group"] for its in scene.plan["workloads"]} == {"512m", "32m"}
 
 
 def test_a_surge_of_slow_requests_sets_targets_to_zero_at_the_next_look(scene: Scene) -> None:
@@ -69,7 +69,7 @@ def test_a_decision_names_inputs_choice_and_expectation_and_later_what_was_seen(
     assert first["alternatives"]
     assert first["expected"]
     assert first["observed"].startswith("after 60 s: burn")
-    assert {its["group"] for its in first["targets"]} == {"high", "low"}
+    assert {its["group"] for its in first["targets"]} == {"512m", "32m"}
 
 
 def test_steps_of_one_rise_are_one_decision_until_its_effect_is_read(scene: Scene) -> None:

@@ -23,15 +23,20 @@ class PolicyType(enum.StrEnum):
     """How targets are chosen."""
 
     BUDGET = "Budget"
+    BANDIT = "Bandit"
     FIXED = "Fixed"
 
 
 class Policy(Model):
     """How throttle targets are chosen."""
 
-    type: Annotated[PolicyType, Field(description="Budget: the burn rate of the error budget moves them. Fixed: they stay at throttlePercent.")] = (
-        PolicyType.BUDGET
-    )
+    type: Annotated[
+        PolicyType,
+        Field(
+            description="Budget: the burn rate of the error budget moves them. Bandit: the highest that has been safe at this load, learned "
+            "by load. Fixed: they stay at throttlePercent."
+        ),
+    ] = PolicyType.BUDGET
     throttle_percent: Annotated[
         str | None,
         Field(
@@ -45,7 +50,7 @@ class Policy(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            ("(self.type == 'Fixed') == has(self.throttlePercent)", "policy Fixed needs throttlePercent, policy Budget takes none")
+            ("(self.type == 'Fixed') == has(self.throttlePercent)", "policy Fixed needs throttlePercent, Budget and Bandit take none")
         )
     )
 

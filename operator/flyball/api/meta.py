@@ -129,6 +129,14 @@ class LabelSelector(Model):
         Field(max_length=16, description="Further requirements on labels.", json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = None
 
+    @property
+    def exact(self) -> tuple[str, str] | None:
+        """A label and the one value that it must have; None where no requirement is as narrow."""
+        if self.match_labels:
+            return next(iter(self.match_labels.items()))
+        narrow = (its for its in self.match_expressions or () if its.operator is Operator.IN and len(its.values or ()) == 1)
+        return next(((its.key, its.values[0]) for its in narrow if its.values), None)
+
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether a pod with these labels is selected."""
         exact = all(labels.get(key) == value for key, value in (self.match_labels or {}).items())

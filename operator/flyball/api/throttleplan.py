@@ -36,7 +36,7 @@ class PlannedWorkload(Model):
     owner: Annotated[Owner, Field(description="The pods' controller.")]
     selector: Annotated[LabelSelector | None, Field(description="A pod must match this as well.")] = None
     group: Annotated[str, Field(min_length=1, max_length=63, description="Group of the workload, a label of the agents' metrics.")]
-    throttle_permille: Annotated[int, Field(ge=0, le=300, description="Target: throttled wall periods of 1000.")]
+    throttle_permille: Annotated[int, Field(ge=0, le=500, description="Target: throttled wall periods of 1000.")]
     containers: Annotated[list[PlannedContainer], Field(min_length=1, max_length=16, description="Containers.", json_schema_extra=list_map("name"))]
 
 

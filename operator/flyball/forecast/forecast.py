@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -61,24 +62,29 @@ class Forecast:
 
         Beyond the last horizon or quantile it is the last one's; before the first horizon the first one's. NaN where the series was never seen.
         """
-        if not np.isfinite(seconds) or seconds < 0:
-            raise ValueError(f"a forecast looks ahead; {seconds} s is not ahead.")
-        steps = seconds / self.step_seconds
-        if quantile is None:
-            return float(np.interp(steps, self.horizons, self.point[series]))
-        if not 0 < quantile < 1:
-            raise ValueError(f"a quantile lies between 0 and 1; {quantile} does not.")
-        each = [np.interp(quantile, self.quantiles, values) for values in self.values[series]]
-        return float(np.interp(steps, self.horizons, each))
+        return float(np.interp(self._steps(seconds), self.horizons, self.point[series] if quantile is None else self._curve(series, quantile)))
 
     def most(self, series: int, seconds: float, quantile: float) -> float:
         """Largest value from now until `seconds` ahead: of the quantile, and of the peaks of earlier days as far as they are believed."""
-        return max(self._upper(series, at, quantile) for at in (*self._before(seconds), seconds))
+        steps = self._steps(seconds)
+        until = np.append(self.horizons[self.horizons < steps], steps)
+        upper = np.interp(until, self.horizons, self._curve(series, quantile))
+        believed = BELIEVED * np.interp(until, self.horizons, self._curve(series, BELIEVED_QUANTILE))
+        peaks = np.interp(until, self.horizons, self.peaks[series])
+        return float(np.maximum(upper, np.minimum(peaks, believed)).max())
 
-    def _before(self, seconds: float) -> list[float]:
-        return [float(steps) * self.step_seconds for steps in self.horizons if steps * self.step_seconds < seconds]
+    def _steps(self, seconds: float) -> float:
+        if not math.isfinite(seconds) or seconds < 0:
+            raise ValueError(f"a forecast looks ahead; {seconds} s is not ahead.")
+        return seconds / self.step_seconds
 
-    def _upper(self, series: int, seconds: float, quantile: float) -> float:
-        upper = self.at(series, seconds, quantile)
-        peak = float(np.interp(seconds / self.step_seconds, self.horizons, self.peaks[series]))
-        return max(upper, min(peak, BELIEVED * self.at(series, seconds, BELIEVED_QUANTILE)))
+    def _curve(self, series: int, quantile: float) -> NDArray[np.float64]:
+        """The quantile at each horizon (H,). All horizons at once: a look asks ten times, and there are a thousand looks in a tick."""
+        if not 0 < quantile < 1:
+            raise ValueError(f"a quantile lies between 0 and 1; {quantile} does not.")
+        values = self.values[series].astype(np.float64)
+        above = int(np.searchsorted(self.quantiles, quantile))
+        if above == len(self.quantiles) or above == 0 or self.quantiles[above] == quantile:
+            return np.asarray(values[:, min(above, len(self.quantiles) - 1)])
+        low, high = self.quantiles[above - 1], self.quantiles[above]
+        return np.asarray((values[:, above] - values[:, above - 1]) / (high - low) * (quantile - low) + values[:, above - 1])

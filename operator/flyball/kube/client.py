@@ -12,6 +12,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import kopf
@@ -63,6 +65,9 @@ class Kube:
     """Requests to one API server."""
 
     def __init__(self, configuration: client.Configuration) -> None:
+        # The environment names a proxy once: left to the session, each request asks for it anew in a thread, and waits for that thread's turn.
+        configuration.proxy = configuration.proxy or _proxy(configuration.host)
+        configuration.client_session_kwargs = {"trust_env": False}
         self._configuration = configuration
         self._client = client.ApiClient(configuration)
         self._client.user_agent = f"flyball/{__version__}"
@@ -175,6 +180,14 @@ def _kubeconfig(named: str | None) -> str:
     if not any(Path(part).expanduser().is_file() for part in path.split(os.pathsep)):
         raise KubeError(0, f"No Kubernetes cluster is configured: there is no file {path}.")
     return path
+
+
+def _proxy(host: str) -> str | None:
+    """The proxy that the environment names for a server (HTTPS_PROXY, NO_PROXY), if any."""
+    its = urlsplit(host)
+    if not its.hostname or proxy_bypass(its.hostname):
+        return None
+    return getproxies().get(its.scheme)
 
 
 def _message(content: bytes, status: int) -> str:

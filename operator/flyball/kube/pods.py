@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from flyball.api import quantity
-from flyball.api.meta import Owner
+from flyball.api.meta import LabelSelector, Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,12 @@ def owner(metadata: Mapping[str, Any]) -> Owner:
 
 
 class PodCache:
-    """Pods by namespace."""
+    """Pods by namespace, and by the labels that were asked for: a thousand looks must not each go through all pods of a namespace."""
 
     def __init__(self) -> None:
         self._pods: dict[str, dict[str, Pod]] = {}
+        self._by_label: dict[str, dict[tuple[str, str], dict[str, Pod]]] = {}
+        """Label key -> (namespace, label's value) -> pods by name."""
 
     def update(self, body: Mapping[str, Any], *, deleted: bool) -> tuple[Pod | None, Pod | None]:
         """Take in a watch event; returns the pod as it was and as it is."""
@@ -107,10 +109,41 @@ class PodCache:
             pods[name] = now
         if not pods:
             del self._pods[namespace]
+        for key, index in self._by_label.items():
+            _leave(index, key, before)
+            _enter(index, key, now)
         return before, now
 
     def of(self, namespace: str) -> Iterable[Pod]:
         return self._pods.get(namespace, {}).values()
+
+    def selected(self, namespace: str, selector: LabelSelector) -> list[Pod]:
+        """The namespace's pods that a selector matches."""
+        exact = selector.exact
+        pods: Iterable[Pod]
+        if exact is None:
+            pods = self.of(namespace)
+        else:
+            key, value = exact
+            if key not in self._by_label:
+                self._by_label[key] = {}
+                for pod in (pod for each in self._pods.values() for pod in each.values()):
+                    _enter(self._by_label[key], key, pod)
+            pods = self._by_label[key].get((namespace, value), {}).values()
+        return [pod for pod in pods if selector.matches(pod.labels)]
+
+
+def _enter(index: dict[tuple[str, str], dict[str, Pod]], key: str, pod: Pod | None) -> None:
+    if pod and key in pod.labels:
+        index.setdefault((pod.namespace, pod.labels[key]), {})[pod.name] = pod
+
+
+def _leave(index: dict[tuple[str, str], dict[str, Pod]], key: str, pod: Pod | None) -> None:
+    if pod and key in pod.labels:
+        place = (pod.namespace, pod.labels[key])
+        index[place].pop(pod.name)
+        if not index[place]:
+            del index[place]
 
 
 def _container(body: Mapping[str, Any]) -> Container:

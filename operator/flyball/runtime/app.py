@@ -48,8 +48,8 @@ class App:
         self.controller = Controller(kube, prometheus, recorder, self.metrics, settings)
         self.forecasts = self._forecasts(prometheus)
         self.replicas = Replicas(kube, prometheus, recorder, self.metrics, settings, self.controller.pods, self.forecasts)
-        self.quotas_lane = Lane(self.controller, self.metrics, settings.tick_seconds)
-        self.replicas_lane = Lane(self.replicas, self.metrics, settings.tick_seconds)
+        self.quotas_lane = Lane(self.controller, self.metrics, settings.tick_seconds, settings.workers)
+        self.replicas_lane = Lane(self.replicas, self.metrics, settings.tick_seconds, settings.workers)
         self.watches = Watches(kube, self.controller, self.quotas_lane.queue, self.replicas, self.replicas_lane.queue)
         self.watches.misses = lambda kind, count: self.metrics.misses.labels(kind).inc(count)
         self.health = Health()
@@ -66,7 +66,7 @@ class App:
         if not stop.is_set():
             filled.result()
             lanes = (self.quotas_lane, self.replicas_lane)
-            tasks += [asyncio.create_task(lane.work()) for lane in lanes for _ in range(self._settings.workers)]
+            tasks += [asyncio.create_task(lane.work()) for lane in lanes]
             background = (self.watches.watch(stop), self._keep_fresh(), self._check(), self.forecasts.run())
             tasks += [asyncio.create_task(its) for its in background]
             await asyncio.wait([stopped, *tasks[1:]], return_when=asyncio.FIRST_COMPLETED)

@@ -62,14 +62,24 @@ class WorkQueue(Generic[K]):
             self._changed.clear()
             wait = self._wait()
             if wait is not None and wait <= AT_ONCE:
-                _, _, key = heapq.heappop(self._heap)
-                del self._due[key]
-                self._active.add(key)
-                return key
+                return self._pop()
             try:
                 await asyncio.wait_for(self._changed.wait(), wait)
             except TimeoutError:
                 continue
+
+    async def take_due(self, most: int, early: float = 0.0) -> list[K]:
+        """The next key that is due, and with it others, up to `most` in all, that are due by then or within `early` seconds."""
+        keys = [await self.take()]
+        while len(keys) < most and (wait := self._wait()) is not None and wait <= max(early, AT_ONCE):
+            keys.append(self._pop())
+        return keys
+
+    def _pop(self) -> K:
+        _, _, key = heapq.heappop(self._heap)
+        del self._due[key]
+        self._active.add(key)
+        return key
 
     def done(self, key: K, *, again_in: float | None = None, failed: bool = False) -> None:
         """Give a key back: to be taken again in `again_in` seconds, or after a growing delay when the work failed."""

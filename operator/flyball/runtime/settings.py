@@ -41,7 +41,7 @@ class Settings:
     history_days: float = field(default=7.0, metadata=_help("History that forecasts learn from at the start: a week shows each of its days once"))
     tick_seconds: float = field(default=15.0, metadata=_help("Time between two looks at an object; Prometheus' usual scrape interval"))
     renew_seconds: float = field(default=30.0, metadata=_help("Time between two renewals of the plans' Lease, a tenth of the agents' patience"))
-    workers: int = field(default=4, metadata=_help("Objects looked at side by side"))
+    workers: int = field(default=32, metadata=_help("Objects of a kind looked at side by side; half of them ask Prometheus together"))
     listen_host: str = field(default="0.0.0.0", metadata=_help("Address for /metrics, /healthz and /readyz"))
     listen_port: int = field(default=9617, metadata=_help("Port for /metrics, /healthz and /readyz; 0 takes a free one and logs it"))
     kubeconfig: str | None = field(default=None, metadata=_help("Kubeconfig to use; default: the pod's service account, or else the user's own"))

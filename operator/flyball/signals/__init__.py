@@ -2,8 +2,21 @@
 
 from flyball.signals.answers import NoValue, Series, SignalError
 from flyball.signals.indicators import Query, resolve
+from flyball.signals.joint import Asked, Joint
 from flyball.signals.prometheus import Prometheus
 from flyball.signals.reader import ObjectiveReader
 from flyball.signals.workloads import WorkloadUsage, read_workloads
 
-__all__ = ["NoValue", "ObjectiveReader", "Prometheus", "Query", "Series", "SignalError", "WorkloadUsage", "read_workloads", "resolve"]
+__all__ = [
+    "Asked",
+    "Joint",
+    "NoValue",
+    "ObjectiveReader",
+    "Prometheus",
+    "Query",
+    "Series",
+    "SignalError",
+    "WorkloadUsage",
+    "read_workloads",
+    "resolve",
+]

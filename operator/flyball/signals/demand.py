@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from flyball.signals.answers import NoValue, Series, SignalError, single
 from flyball.signals.indicators import preset, selector
+from flyball.signals.joint import Asked
 from flyball.signals.prometheus import Prometheus
 
 STEP_SECONDS = 60
@@ -69,7 +70,7 @@ def free(rate: str, allowed: bool) -> DemandQuery:
     return DemandQuery(rate, None)
 
 
-async def read(prometheus: Prometheus, query: DemandQuery, now: float) -> DemandReading:
+async def read(prometheus: Asked, query: DemandQuery, now: float) -> DemandReading:
     """The demand at `now`. Raises SignalError with the reason when it cannot be known."""
     if query.newest is None:
         value = single(await prometheus.instant(query.rate, now), "The demand")
@@ -108,7 +109,7 @@ def cpu(namespace: str, pods: str, rate_seconds: float) -> str:
     return f"sum(rate({series}[{rate_seconds:.0f}s]))"
 
 
-async def cores(prometheus: Prometheus, expression: str, now: float) -> float:
+async def cores(prometheus: Asked, expression: str, now: float) -> float:
     """Cores used; NaN where nobody counts them. Raises SignalError."""
     value = single(await prometheus.instant(expression, now), "The CPU used")
     return math.nan if value is None else value[1]

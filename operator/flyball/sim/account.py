@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from flyball.sim.arrivals import Arrivals
 from flyball.sim.plant import Plant
 from flyball.sim.policy import Floats
+from flyball.sim.requests import Requests
 from flyball.sim.result import Minutes, Seconds
 from flyball.sim.spec import Application
 from flyball.sim.tables import PERIOD
@@ -86,23 +87,22 @@ class Account:
         self._reversals.append(reversals(self._total_quota, REVERSAL_SHARE))
         del self._total_quota[:-1]
 
-    def minutes(self, latency: NDArray[np.float32], last_chunk: Floats) -> Minutes:
-        """The rows of all whole minutes."""
+    def minutes(self, requests: Requests, arrived: int, last_chunk: Floats) -> Minutes:
+        """The rows of all whole minutes, of the first `arrived` requests."""
         count = len(self._by_minute)
         ends = np.cumsum(self._arrivals.counts)
         rows = []
-        objective = self._application.objective_seconds
         for minute in range(count):
             first = int(ends[minute * MINUTE - 1]) if minute else 0
             end = int(ends[(minute + 1) * MINUTE - 1])
-            values = latency[first:end]
+            values, limit = requests.latency[first:end], requests.limit(first, end)
             unfinished = np.isnan(values)
-            slow = int(np.count_nonzero(values > objective))
+            slow = int(np.count_nonzero(values > limit))
             if unfinished.any():
                 # A chunk of arrivals is a minute: those of the last are at hand, the unfinished of earlier minutes are older than any objective.
                 old = np.ones(len(values), np.bool_)
-                if end == len(latency) and len(last_chunk) == len(values):
-                    old = self._arrivals.seconds - last_chunk > objective
+                if end == arrived and len(last_chunk) == len(values):
+                    old = self._arrivals.seconds - last_chunk > limit
                 slow += int(np.count_nonzero(unfinished & old))
             ordered = np.sort(np.where(unfinished, np.float32(math.inf), values))
             rows.append((len(values), slow, _quantile(ordered, 0.5), _quantile(ordered, 0.99), _quantile(ordered, 1.0)))

@@ -16,7 +16,7 @@ from flyball.cpu.captain import decide as captain_decide
 from flyball.cpu.tower import Decision, Observation, Reading, TowerState, WorkloadView
 from flyball.cpu.tower import Settings as TowerSettings
 from flyball.cpu.tower import decide as tower_decide
-from flyball.sim.policy import Facts, Floats, Quotas, Samples, SlowObservation
+from flyball.sim.policy import Facts, Floats, Quotas, Route, Samples, SlowObservation
 from flyball.sim.scrape import EPOCH
 
 FLOOR_CORES = 0.01
@@ -30,7 +30,7 @@ class Captains:
 
     def __init__(self, facts: Facts) -> None:
         self._states = [CaptainState() for _ in facts.grant]
-        self._bounds = [Bounds(min(FLOOR_CORES, grant), grant) for grant in facts.grant.tolist()]
+        self._bounds = [Bounds(min(FLOOR_CORES, grant), grant, facts.burst_allowed) for grant in facts.grant.tolist()]
         self._facts = facts
         self.service = facts.service
 
@@ -70,9 +70,9 @@ class TowerLoop:
 
     def decide(self, seen: SlowObservation) -> Floats:
         """The target of each service."""
-        readings = []
-        if math.isfinite(seen.total):
-            readings.append(Reading(self._facts.objective, seen.budget, seen.good, seen.total, seen.seconds, seen.age_seconds))
+        only = Route(self._facts.objective, seen.good, seen.total, seen.p99_seconds, seen.seconds, seen.age_seconds, seen.budget)
+        known = [its for its in seen.routes or (only,) if math.isfinite(its.total)]
+        readings = [Reading(its.objective, its.budget, its.good, its.total, its.seconds, its.age_seconds) for its in known]
         views = tuple(
             WorkloadView(name, *values)
             for name, *values in zip(

@@ -24,11 +24,13 @@ TYPE_PLACE = -1
 @jit
 def advance(
     glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, node: Any, members: Any, vis: Any, places: Any, stages: Any, roots: Any, shares: Any,
-    service: Any, when: Any, winner: Any, dirty: Any, arrivals: Any, numbers: Any, latency: Any, log: Any, margin: int, until: float,
+    service: Any, when: Any, winner: Any, dirty: Any, arrivals: Any, numbers: Any, kinds: Any, latency: Any, log: Any,
+    order: Any, margin: int, until: float,
 ) -> int:  # fmt: skip
     """Run all events before `until` and bring every container's accounts up to it.
 
-    `arrivals` are the times of the requests `numbers`; the latency of request i goes to `latency[i]`, and in order of their ends to `log`.
+    `arrivals` are the times of the requests `numbers`; the type of request i goes to `kinds[i]` and its latency to `latency[i]`; in order of their
+    ends latencies go to `log` and numbers to `order`.
     FULL: the table of visits must grow first, then the call is repeated.
     """
     g = glob[0]
@@ -57,12 +59,13 @@ def advance(
             kind = 0
             while shares[kind] < draw:
                 kind += 1
+            kinds[request] = kind
             v = send(glob, cont, bw, local, cpus, vis, places, service, dirty, roots[kind], -1, request, t)
             vis[v].at = t
             g.arrived += 1
             g.in_flight += 1
         else:
-            own_event(glob, cont, bw, local, cpus, vis, places, stages, service, dirty, latency, log, c, t)
+            own_event(glob, cont, bw, local, cpus, vis, places, stages, service, dirty, latency, log, order, c, t)
         for i in range(g.touched):
             c = dirty[i]
             cont[c].dirty = 0
@@ -76,7 +79,7 @@ def advance(
 @inlined
 def own_event(
     glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, vis: Any, places: Any, stages: Any, service: Any, dirty: Any, latency: Any, log: Any,
-    c: int, t: float,
+    order: Any, c: int, t: float,
 ) -> None:  # fmt: skip
     """What a container itself has at `t`: the end of a period, background work, a visit that has had its CPU. One that is none of these only needs
     settling: its pool is empty."""
@@ -102,7 +105,7 @@ def own_event(
             k.root = pop(vis, v)
             k.n -= 1
             k.v = max(k.v, vis[v].key) if k.n > 0 else 0.0
-        ended(glob, cont, bw, local, cpus, vis, places, stages, service, dirty, latency, log, v, t)
+        ended(glob, cont, bw, local, cpus, vis, places, stages, service, dirty, latency, log, order, v, t)
 
 
 @jit

@@ -77,11 +77,11 @@ class CpuEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
             run.second(second)
             quota += float(np.sum(run.plant.quota[run.plant.active])) / steps
         self._second = end
-        latencies = run.log[before : run.plant.finished]
-        slow = float(np.mean(latencies > self._application.objective_seconds)) if len(latencies) else 0.0
+        late = run.requests.slow(before, run.plant.finished)
+        slow = float(np.mean(late)) if len(late) else 0.0
         burn = slow / run.objective.allowed_share
         reward = -quota / float(np.sum(run.plant.grant[run.plant.active])) - PENALTY * max(0.0, burn - 1.0)
-        info = {"cores": quota, "slow_share": slow, "requests": len(latencies)}
+        info = {"cores": quota, "slow_share": slow, "requests": len(late)}
         return self._observation(), reward, end >= len(self._rates), False, info
 
     def _observation(self) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from flyball.sim.engine import FULL, advance, start, write_quota
 from flyball.sim.policy import Floats, Ints
+from flyball.sim.requests import Requests
 from flyball.sim.spec import Application
 from flyball.sim.tables import PERIOD, build, grow
 
@@ -115,13 +116,14 @@ class Plant:
         self._tables.glob["arrived"], self._tables.glob["count"] = 0, len(arrivals)
         self._arrivals = arrivals
 
-    def advance(self, until: float, latency: NDArray[np.float32], log: NDArray[np.float32]) -> None:
-        """Run to `until`. Latencies go to `latency` by number of the request, and to `log` in order of their ends. Raises Overloaded."""
+    def advance(self, until: float, requests: Requests) -> None:
+        """Run to `until` and note what became of requests. Raises Overloaded."""
         t = self._tables
         while (
             advance(
                 t.glob, t.cont, t.bw, t.local, t.cpus, t.node, t.members, t.vis, t.places, t.stages, t.roots, t.shares, t.service,
-                t.when, t.winner, t.dirty, self._arrivals, self._numbers, latency, log, t.margin, until,
+                t.when, t.winner, t.dirty, self._arrivals, self._numbers, requests.kinds, requests.latency,
+                requests.ended, requests.order, t.margin, until,
             )
             == FULL
         ):  # fmt: skip

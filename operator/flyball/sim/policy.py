@@ -67,6 +67,19 @@ class Quotas:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """What the window says of the requests of one objective. NaN: unknown."""
+
+    objective: Objective
+    good: float
+    total: float
+    p99_seconds: float
+    seconds: float
+    age_seconds: float
+    budget: Budget
+
+
+@dataclass(frozen=True, slots=True)
 class SlowObservation:
     """What Prometheus would answer now: differences of scraped counters over a window that ended some time ago.
 
@@ -75,7 +88,7 @@ class SlowObservation:
 
     now: float
     good: float
-    """Requests of the window that ended within the objective."""
+    """Requests of the window that ended within their objective."""
     total: float
     requests_per_second: float
     p99_seconds: float
@@ -85,7 +98,7 @@ class SlowObservation:
     age_seconds: float
     """How long ago the window ended; infinite before the first."""
     budget: Budget
-    """The hour's error budget as the scraped counters show it."""
+    """The hour's error budget as the scraped counters show it; with several routes that of the one that burns fastest."""
     usage: Floats
     """Cores used."""
     quota: Floats
@@ -93,6 +106,8 @@ class SlowObservation:
     grant: Floats
     throttle_ratio: Floats
     """Throttled share of wall periods."""
+    routes: tuple[Route, ...] = ()
+    """One for each objective. Those who know but one read the sums above."""
 
 
 class Policy(Protocol):

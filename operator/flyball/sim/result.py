@@ -19,7 +19,7 @@ class Minutes:
     total: Ints
     """Requests that arrived."""
     slow: Ints
-    """Of these: later than the objective, or unfinished and already older when the run ended."""
+    """Of these: later than their objective, or unfinished and already older when the run ended."""
     p50: Floats
     p99: Floats
     """Seconds; infinite where the quantile falls on a request that never ended, NaN without requests."""
@@ -61,6 +61,8 @@ class Result:
     seconds: Seconds
     latency: NDArray[np.float32]
     """Seconds per request in order of arrival, NaN when it did not end. Empty unless `Settings.keep_latency`."""
+    kinds: NDArray[np.uint8]
+    """Type of each request, as an index of the application's types; empty with the latencies."""
     arrival: NDArray[np.float64]
     names: tuple[str, ...]
     """Of the containers."""

@@ -13,13 +13,13 @@ from flyball.sim.account import Account
 from flyball.sim.arrivals import CHUNK_SECONDS, Arrivals, Given
 from flyball.sim.plant import Plant
 from flyball.sim.policy import Facts, Floats, Policy, Quotas, Samples
+from flyball.sim.requests import Requests
 from flyball.sim.result import Result
 from flyball.sim.retries import Retries
-from flyball.sim.scrape import Scrapes
+from flyball.sim.scrape import WINDOW_SECONDS, Scrapes, routes
 from flyball.sim.spec import Application
 from flyball.slo import Objective
 
-HOUR = 3600.0
 Disturb = Callable[[int, Plant], None]
 """Called before each second with its number and the plant, which it may change (work, speed, delay, mix, replicas)."""
 
@@ -83,19 +83,20 @@ class Run:
     def __init__(self, application: Application, arrivals: Arrivals, policy: Policy, seed: int, settings: Settings) -> None:
         if settings.warmup_seconds % 60 or settings.warmup_seconds > arrivals.seconds:
             raise ValueError("warmup_seconds must be a whole number of minutes within the run")
-        if settings.retry_after_seconds and settings.retry_after_seconds < application.objective_seconds:
+        if settings.retry_after_seconds and settings.retry_after_seconds < max(application.objectives()):
             raise ValueError("clients that give up before the objective has passed would hide slow requests: raise retry_after_seconds")
         self.plant = Plant(application, seed, level=settings.level, contention=settings.contention, pod_quota=settings.pod_quota)
-        self.objective = Objective("requests", application.target, application.objective_seconds, HOUR)
+        self.objective = Objective("requests", application.target, application.objective_seconds, WINDOW_SECONDS)
+        objectives, route = routes(application)
         self.facts = Facts(application, self.objective, self.plant.service, self.plant.grant, self.plant.names, settings.burst, seed)
         size = arrivals.total * (2 if settings.retry_after_seconds else 1)
-        self.log = np.full(size, np.nan, np.float32)
-        self._latency = np.full(size, np.nan, np.float32)
+        self.requests = Requests(size, application.objectives())
         self._retries = Retries(settings.retry_after_seconds, arrivals.total) if settings.retry_after_seconds else None
         self._arrivals, self._policy, self._settings, self._seed = arrivals, policy, settings, seed
         self._chunk: Floats = np.zeros(0)
         self.scrapes = Scrapes(
-            self.objective,
+            objectives,
+            route,
             self.plant.service,
             len(application.services),
             self.plant.grant,
@@ -106,8 +107,6 @@ class Run:
         )
         self._account = Account(application, self.plant, arrivals, keep_seconds=settings.keep_seconds)
         self._ticks = max(1, round(1.0 / policy.tick_seconds))
-        self._good = 0
-        self._counted = 0
         self.engine_seconds = self.fast_seconds = self.slow_seconds = 0.0
         self._fast_ticks = self._slow_ticks = 0
         count = len(self.plant.grant)
@@ -126,12 +125,12 @@ class Run:
                 self._kept.append(self._chunk)
         if self._retries is not None:
             first, end = np.searchsorted(self._chunk, [second, second + 1])
-            self.plant.feed(*self._retries.merge(second, self._chunk[first:end], self._latency))
+            self.plant.feed(*self._retries.merge(second, self._chunk[first:end], self.requests.latency))
         done = second + 1
         for tick in range(1, self._ticks + 1):
             until = float(done) if tick == self._ticks else second + tick / self._ticks
             begun = time.process_time()
-            self.plant.advance(until, self._latency, self.log)
+            self.plant.advance(until, self.requests)
             self.engine_seconds += time.process_time() - begun
             self._account.tick(self.plant, 1.0 / self._ticks)
             if tick == self._ticks:
@@ -148,9 +147,10 @@ class Run:
             seed=self._seed,
             objective_seconds=application.objective_seconds,
             target=application.target,
-            minutes=self._account.minutes(self._latency[: self._arrivals.total], self._chunk),
+            minutes=self._account.minutes(self.requests, self._arrivals.total, self._chunk),
             seconds=self._account.seconds(),
-            latency=self._latency[: self._arrivals.total] if settings.keep_latency else np.zeros(0, np.float32),
+            latency=self.requests.latency[: self._arrivals.total] if settings.keep_latency else np.zeros(0, np.float32),
+            kinds=self.requests.kinds[: self._arrivals.total] if settings.keep_latency else np.zeros(0, np.uint8),
             arrival=np.concatenate(self._kept) if self._kept else np.zeros(0),
             names=self.plant.names,
             service_quota=self._account.by_service(warmup, used=False),
@@ -167,14 +167,11 @@ class Run:
 
     def _close(self, done: int) -> None:
         """End of a second: counters recorded for the scrapes, and the slow tick when it is due."""
-        finished = self.plant.finished
-        self._good += int(np.count_nonzero(self.log[self._counted : finished] <= self.objective.threshold_seconds))
-        self._counted = finished
         totals = self._account
-        self.scrapes.record(done, totals.usage, totals.quota_seconds, totals.throttled, totals.active_seconds, self._good, finished)
+        self.scrapes.record(done, totals.usage, totals.quota_seconds, totals.throttled, totals.active_seconds, self.requests, self.plant.finished)
         if done % self._policy.slow_seconds == 0:
             begun = time.process_time()
-            self._policy.slow(self.scrapes.observe(done, self.log))
+            self._policy.slow(self.scrapes.observe(done, self.requests))
             self.slow_seconds += time.process_time() - begun
             self._slow_ticks += 1
 

@@ -77,6 +77,9 @@ class RequestType:
     name: str
     share: float
     root: Visit
+    objective_seconds: float = field(default=0.0, repr=False)
+    """Requests of this type are to be answered within this; 0: within the application's objective. Types of one objective are one route. Not in the
+    repr, from which the frozen applications have their fingerprints: these have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,10 @@ class Application:
 
     def __post_init__(self) -> None:
         _check(self)
+
+    def objectives(self) -> tuple[float, ...]:
+        """Objective of each request type, in seconds."""
+        return tuple(its.objective_seconds or self.objective_seconds for its in self.request_types)
 
     def work_per_request(self) -> dict[str, float]:
         """Mean CPU seconds of each service for one request, over all types; hits counted, background not."""
@@ -132,6 +139,8 @@ def _check(application: Application) -> None:
         if service.node and service.node not in nodes:
             raise ValueError(f"{application.name}: service {service.name} is placed on {service.node}, which is no node of it")
     for request_type in application.request_types:
+        if not (request_type.objective_seconds >= 0 and math.isfinite(request_type.objective_seconds)):
+            raise ValueError(f"{application.name}: the objective of {request_type.name} must be 0 (the application's) or more seconds")
         for visit in request_type.root.walk():
             if visit.service not in names:
                 raise ValueError(f"{application.name}: {request_type.name} calls {visit.service}, which is no service of it")

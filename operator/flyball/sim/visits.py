@@ -152,6 +152,7 @@ def ended(
     dirty: Any,
     latency: Any,
     log: Any,
+    order: Any,
     v: int,
     t: float,
 ) -> None:
@@ -179,6 +180,7 @@ def ended(
         if parent < 0:
             latency[x.request] = t - x.at
             log[glob[0].finished] = t - x.at
+            order[glob[0].finished] = x.request
             glob[0].finished += 1
             glob[0].in_flight -= 1
             release(glob, vis, v)

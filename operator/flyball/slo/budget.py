@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from flyball.slo.cells import Cell, cell_seconds, cell_start, valid
+from flyball.slo.pace import pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Budget:
     """Minutes in cells whose own slow share was above the allowed one."""
     known_share: float
     """Share of the window's time whose cells are known."""
+    pace: float = 1.0
+    """Burn rate at which to go on, so that no window that ends soon is overdrawn (`slo.pace`)."""
 
     @property
     def left(self) -> float:
@@ -84,7 +87,8 @@ class Ledger:
         share = self.objective.allowed_share
         minutes = sum(1 for cell in inside if cell.slow > share * cell.total) * self.cell_seconds / 60.0
         known = min(1.0, len(inside) * self.cell_seconds / self.objective.window_seconds)
-        return Budget(requests, sum(cell.slow for cell in inside), share * requests, minutes, known)
+        ahead = pace(inside, now, self.cell_seconds, self.objective.window_seconds, share)
+        return Budget(requests, sum(cell.slow for cell in inside), share * requests, minutes, known, ahead)
 
 
 def governing(budgets: Mapping[str, Budget]) -> str | None:

@@ -20,8 +20,8 @@ from tests.api_objects import minimal_pas
 from tests.operator.objects import deployment
 
 NAMESPACES = 10
-CAPACITY, LOW, HIGH, HIGHER = 100.0, 150.0, 350.0, 550.0
-"""Two replicas, then four, then six."""
+CAPACITY, LOW, HIGH = 100.0, 150.0, 350.0
+"""Two replicas, then four."""
 SWAY, SWAY_SECONDS = 0.05, 1800.0
 """How far a rate goes up and down, so that there is something to forecast and nothing to scale for."""
 HISTORY_SECONDS = 7 * 3600

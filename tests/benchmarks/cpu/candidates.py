@@ -11,6 +11,7 @@ from functools import cache
 
 from flyball.sim.policies import FAST, SLOW, Autothrottle, CpuBurst, OurPair, PaperPair, Phase, Static, Threshold, Vpa, flyball
 from flyball.sim.policies.bandit import Seen
+from flyball.sim.policies.flyball import flyball_bandit, flyball_every_minute
 from flyball.sim.policy import Policy
 from flyball.sim.run import Settings
 from tests.benchmarks.cpu.cells import Cell
@@ -30,11 +31,13 @@ FILES = {
     "paper-pair": PAIR,
     "our-pair": PAIR,
     "flyball": ("flyball.py",),
+    "flyball-every-minute": ("flyball.py",),
+    "flyball-bandit": ("flyball.py",),
     "autothrottle": (*PAIR, "autothrottle.py", "bandit.py"),
     "autothrottle-no-warm-up": (*PAIR, "autothrottle.py", "bandit.py"),
 }
 """Files of flyball.sim.policies that decide what a kind does."""
-OURS = ("flyball", "our-pair")
+OURS = ("flyball", "flyball-every-minute", "flyball-bandit", "our-pair")
 """Kinds that run the product's controllers."""
 NOT_THE_ENGINE = ("__init__.py", "report.py", "plots.py", "env.py", "catalogue.py", "example.py", "bridge.py")
 
@@ -61,6 +64,8 @@ def make(candidate: Candidate, cell: Cell, warmed: Callable[[], Sequence[Seen]])
         "paper-pair": PaperPair,
         "our-pair": OurPair,
         "flyball": flyball,
+        "flyball-every-minute": flyball_every_minute,
+        "flyball-bandit": flyball_bandit,
         "autothrottle": lambda: Autothrottle(list(warmed()), cell.bucket, Phase.REPORT),
         "autothrottle-no-warm-up": lambda: Autothrottle([], cell.bucket, Phase.FROM_ZERO),
     }

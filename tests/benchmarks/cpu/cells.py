@@ -82,7 +82,8 @@ class Load:
     @property
     def key(self) -> str:
         """Changes when anything that a result depends on does, code aside."""
-        return hashlib.sha256(repr(self.application).encode() + self.rates.tobytes()).hexdigest()
+        own = [its.objective_seconds for its in self.application.request_types if its.objective_seconds]
+        return hashlib.sha256((repr(self.application) + (repr(own) if own else "")).encode() + self.rates.tobytes()).hexdigest()
 
 
 PUBLISHED = {

@@ -5,7 +5,7 @@ which three windows of 10 s have their 99 % quantile within the objective, less 
 most 120 s wanted). Oscillation: reversals of more than 5 % of the total quota in ten minutes, from five minutes after the onset (at most 2); those of
 the ten minutes before the onset stand beside it, since a captain follows its container's load second by second. A cause that CPU cannot cure lasts
 20 minutes; ten minutes after it cores are to be within 10 % of before. BURST=1: the class with the burst allowance. What has run is kept, as the
-comparison's runs are. build/bench/cpu-disturbances.json holds the rows.
+comparison's runs are. Beside them: a few requests a second, and routes with objectives of their own. build/bench/cpu-disturbances.json holds all.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from flyball.cli.table import table
 from flyball.sim.account import reversals
 from flyball.sim.plant import Plant
 from flyball.sim.policies import flyball
-from flyball.sim.policy import Facts, Floats, Policy, Quotas, Samples, SlowObservation
+from flyball.sim.policy import Facts, Floats, Policy, Quotas, Samples, SlowObservation, Unlimited
 from flyball.sim.result import Result
 from flyball.sim.run import Settings, simulate
-from tests.benchmarks.cpu.candidates import code, engine
+from tests.benchmarks.cpu.candidates import SETTLE_SECONDS, code, engine
 from tests.benchmarks.cpu.cells import Cell, Load, cells, load
 from tests.benchmarks.cpu.kept import OutOfTime, keep, place, read, sources
 
@@ -225,6 +225,31 @@ def sparse(rate: float, plant: Load, *, burst: bool) -> dict[str, Any]:
     }
 
 
+def routed(plant: Load, *, burst: bool) -> dict[str, Any]:
+    """Each request type held to an objective of its own, its unthrottled p99 times the application's slack, on the services that all share: slow
+    share of each type after the settling, and what it costs beside one objective for all."""
+    rates = np.resize(plant.rates, ONSET + AFTER)
+    settings = Settings(burst=burst, keep_latency=True, warmup_seconds=SETTLE_SECONDS)
+    application = plant.application
+    bare = simulate(application, rates[:1800], Unlimited(), SEED + 1, settings)
+    slack = application.objective_seconds / float(np.quantile(bare.latency, 0.99))
+    own = [slack * float(np.quantile(bare.latency[bare.kinds == kind], 0.99)) for kind in range(len(application.request_types))]
+    types = tuple(replace(its, objective_seconds=round(seconds, 3)) for its, seconds in zip(application.request_types, own, strict=True))
+    one = simulate(application, rates, flyball(), SEED, settings)
+    several = simulate(replace(application, request_types=types), rates, flyball(), SEED, settings)
+    scored = several.arrival >= SETTLE_SECONDS
+    late = np.where(np.isnan(several.latency), np.inf, several.latency) > np.array([its.objective_seconds for its in types])[several.kinds]
+    shares = {its.name: 100.0 * float(np.mean(late[scored & (several.kinds == kind)])) for kind, its in enumerate(types)}
+    return {
+        "class": "burst" if burst else "no-burst",
+        "routes": ", ".join(f"{its.name} {1000 * its.objective_seconds:.0f} ms" for its in types),
+        "slow_percent": ", ".join(f"{name} {share:.2f}" for name, share in shares.items()),
+        "worst_route_slow_percent": max(shares.values()),
+        "cores": several.cores,
+        "cores_at_one_objective": one.cores,
+    }
+
+
 def kept(name: str, plant: Load, make: Callable[[], dict[str, Any]], *, burst: bool) -> dict[str, Any]:
     """A row, run or found."""
     path = place("disturbance", [name, burst, plant.key, engine(), code("flyball"), sources([Path(__file__)])])
@@ -249,12 +274,13 @@ def main() -> int:
     try:
         rows = [kept(its.name, plant, lambda its=its: measure(its, plant, burst=burst), burst=burst) for its in every]
         few = [kept(f"{rate:g} requests/s", plant, lambda rate=rate: sparse(rate, plant, burst=burst), burst=burst) for rate in RATES]
+        routes = [kept("routes with objectives of their own", plant, lambda: routed(plant, burst=burst), burst=burst)]
     except OutOfTime:
         print("Not finished: the time that was given is over. What has been run is kept; the same command goes on.")
         return 75
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"disturbances": rows, "sparse": few}, indent=1, allow_nan=False) + "\n")
-    for group in (rows, few):
+    OUT.write_text(json.dumps({"disturbances": rows, "sparse": few, "routes": routes}, indent=1, allow_nan=False) + "\n")
+    for group in (rows, few, routes):
         print(table(tuple(name.replace("_", " ") for name in group[0]), [tuple(map(_cell, row.values())) for row in group]))
     print(f"wanted: recovery <= {RECOVERY_MOST:.0f} s, reversals <= {REVERSALS_MOST}; after a cause elsewhere cores within {100 * CORES_MOST:.0f} %")
     return 0

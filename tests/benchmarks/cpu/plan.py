@@ -63,7 +63,7 @@ FULL = Scope(
     3 * 3600,
     (1, 2, 3),
     tuple(SPANS),
-    ("flyball", "autothrottle", "autothrottle-no-warm-up"),
+    ("flyball", "flyball-every-minute", "flyball-bandit", "autothrottle", "autothrottle-no-warm-up"),
     ("paper-pair", "our-pair"),
     ("our-pair",),
     minutes_objective=True,

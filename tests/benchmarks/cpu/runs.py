@@ -115,7 +115,6 @@ def _run(run: Run, arrivals: Arrivals, *, give_up: bool) -> Result | None:
     arrived = np.concatenate([[0], np.cumsum(arrivals.counts)])
     allowed = GIVE_UP * 0.01 * (arrived[width:] - arrived[:-width])[::60]
     slow = np.zeros(arrivals.seconds // 60 + 2)
-    objective = run.objective.threshold_seconds
     counted = 0
     try:
         for second in range(arrivals.seconds):
@@ -123,7 +122,7 @@ def _run(run: Run, arrivals: Arrivals, *, give_up: bool) -> Result | None:
             if second % 60 == 59:
                 minute = second // 60
                 done = run.plant.finished
-                slow[minute + 1] = slow[minute] + np.count_nonzero(run.log[counted:done] > objective)
+                slow[minute + 1] = slow[minute] + np.count_nonzero(run.requests.slow(counted, done))
                 counted = done
                 first = max(int(SETTLE_SECONDS) // 60, minute - 59)
                 starts = np.arange(first, min(minute + 1, len(allowed)))

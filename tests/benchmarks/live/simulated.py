@@ -95,7 +95,7 @@ def run(application: Application, objective: Objective, policy: Policy, seed: in
     made.objective = objective
     plant = made.plant
     made.scrapes = Scrapes(
-        objective, plant.service, len(application.services), plant.grant, seed,
+        (objective,), np.zeros(len(application.request_types), np.int64), plant.service, len(application.services), plant.grant, seed,
         scrape_seconds=SCRAPE_SECONDS, lookback_seconds=lookback, lag_seconds=0.0,
     )  # fmt: skip
     for second in range(arrivals.seconds):

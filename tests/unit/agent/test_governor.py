@@ -18,10 +18,20 @@ def test_a_container_that_needs_little_is_lowered_with_a_burst_up_to_its_grant(n
     assert node.tally().writes > 0
 
 
-def test_throttling_is_answered_on_the_next_tick(node: Node) -> None:
+def test_a_quota_used_up_is_answered_on_the_next_tick_and_doubled_on_the_one_after(node: Node) -> None:
     before = node.controlled().quota()
     node.run(1, cores=before / 100_000, throttled=10)
-    assert node.quota() >= min(100_000, 1.8 * before)
+    once = node.quota()
+    assert once > before
+    node.run(1, cores=once / 100_000, throttled=10)
+    assert node.quota() >= min(100_000, 1.8 * once)
+
+
+def test_where_a_burst_allowance_stands_behind_it_a_quota_needs_less_headroom(node: Node) -> None:
+    with_burst = node.controlled().quota()
+    node.planned(plan(burst=False))
+    node.run(5)
+    assert node.quota() > 1.1 * with_burst
 
 
 def test_without_burst_in_the_plan_none_is_written(node: Node) -> None:

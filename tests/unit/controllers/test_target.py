@@ -1,10 +1,17 @@
-"""The target's selector, and who keeps a field."""
+"""The target's scale and selector, and who keeps a field."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, cast
+
 import pytest
 
-from flyball.controllers.predictiveautoscaler.target import TargetError, keeper_of, parse_selector
+from flyball.api.predictiveautoscaler import ScaleTarget
+from flyball.controllers.predictiveautoscaler.target import TargetError, Targets, keeper_of, parse_selector
+from flyball.kube import paths
+from flyball.kube.client import Kube, KubeError
+from tests.operator.fake_kube import FakeKube
 
 
 @pytest.mark.parametrize(
@@ -46,3 +53,60 @@ def test_what_is_no_selector_is_told() -> None:
 )
 def test_a_manager_that_keeps_objects_as_a_repository_has_them(message: str, keeper: str | None) -> None:
     assert keeper_of(message) == keeper
+
+
+class Server(FakeKube):
+    """Notes which version was asked for; has seen none above `newest`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str | None] = []
+        self.newest = 10**9
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        version = (query or {}).get("resourceVersion")
+        self.asked.append(version)
+        if version and int(version) > self.newest:
+            raise KubeError(504, "Too large resource version")
+        return await super().get(path, query)
+
+
+TARGET = ScaleTarget(kind="Deployment", name="web")
+SCALE = paths.scale("apps/v1", "deployments", "shop", "web")
+
+
+def targets(version: str = "7") -> tuple[Targets, Server]:
+    kube = Server()
+    kube.objects[SCALE] = {"metadata": {"resourceVersion": version}, "spec": {"replicas": 2}, "status": {"selector": "app=web"}}
+    return Targets(cast(Kube, kube)), kube
+
+
+async def test_a_read_asks_for_nothing_older_than_what_was_read_or_written_last() -> None:
+    its, kube = targets()
+    scale = await its.read(TARGET, "shop")
+    await its.read(TARGET, "shop")
+    kube._version = 40
+    await its.write(TARGET, "shop", scale, 3)
+    assert (await its.read(TARGET, "shop")).replicas == 3
+    assert kube.asked == [None, "7", "41"]
+
+
+async def test_a_version_that_the_server_has_not_seen_is_not_insisted_on() -> None:
+    its, kube = targets("700")
+    await its.read(TARGET, "shop")
+    kube.newest = 5
+    kube.objects[SCALE]["metadata"]["resourceVersion"] = "4"
+    assert (await its.read(TARGET, "shop")).replicas == 2
+    await its.read(TARGET, "shop")
+    assert kube.asked == [None, "700", None, "4"]
+
+
+async def test_after_a_failed_read_the_next_one_takes_no_cache_for_it() -> None:
+    its, kube = targets()
+    await its.read(TARGET, "shop")
+    kube.fault = KubeError(500, "etcd is away")
+    with pytest.raises(KubeError):
+        await its.read(TARGET, "shop")
+    kube.fault = None
+    await its.read(TARGET, "shop")
+    assert kube.asked == [None, "7", None]

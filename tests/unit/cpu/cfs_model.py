@@ -7,7 +7,7 @@ work is left and the pool is empty. One queue, no slices; demand in CPU seconds 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flyball.cpu.captain import Bounds, CaptainState, QuotaMove, Sample, burst_allowance, decide
 
@@ -59,6 +59,7 @@ def closed_loop(
     pod_throttles: Callable[[int], int] = lambda second: 0,
 ) -> Run:
     """Captain and container together; `demand(period)` in CPU seconds."""
+    bounds = replace(bounds, burst=burst)
     container = Container(quota=bounds.grant)
     state, run, written = CaptainState(), Run([], [], [], []), False
     for second in range(seconds):

@@ -51,6 +51,13 @@ def test_the_throttled_share_is_held_near_its_target(target: float) -> None:
     assert 0.3 * target < fmean(run.ratios[300:]) < 1.5 * target
 
 
+@pytest.mark.parametrize("target", [0.02, 0.04, 0.1, 0.2])
+def test_with_a_burst_allowance_the_target_means_the_same_and_costs_less(target: float) -> None:
+    plain, burst = (closed_loop(requests(0.5, work=0.02), 1800, target, bounds=Bounds(0.05, GRANT), burst=allowed) for allowed in (False, True))
+    assert 0.2 * target < fmean(burst.ratios[300:]) < 1.5 * target
+    assert fmean(burst.quotas[300:]) < 0.95 * fmean(plain.quotas[300:])
+
+
 def test_a_higher_target_means_less_quota() -> None:
     quotas = [fmean(closed_loop(requests(0.5, work=0.02), 900, target, bounds=Bounds(0.05, GRANT)).quotas[300:]) for target in (0.0, 0.04, 0.1, 0.3)]
     assert quotas == sorted(quotas, reverse=True)
@@ -58,12 +65,12 @@ def test_a_higher_target_means_less_quota() -> None:
 
 
 @pytest.mark.parametrize(("target", "burst"), [(0.0, False), (0.1, False), (0.3, False), (0.0, True), (0.3, True)])
-def test_a_load_that_doubles_is_answered_in_a_second_and_worked_off_in_three(target: float, burst: bool) -> None:
+def test_a_load_that_doubles_is_answered_in_two_seconds_and_worked_off_in_five(target: float, burst: bool) -> None:
     rise = 90
     run = closed_loop(lambda period: (0.4 if period < rise * 10 else 0.8) * PERIOD, 120, target, bounds=Bounds(0.05, GRANT), burst=burst)
     assert run.quotas[rise - 1] < 0.6
-    assert run.quotas[rise] > 1.5 * run.quotas[rise - 1]
-    assert run.waiting[rise + 2] == pytest.approx(0.0, abs=1e-9)
+    assert run.quotas[rise + 1] > 1.5 * run.quotas[rise - 1]
+    assert run.waiting[rise + 4] == pytest.approx(0.0, abs=1e-9)
 
 
 def test_a_container_that_wants_more_than_its_grant_gets_all_of_it() -> None:
@@ -77,10 +84,10 @@ def test_an_idle_container_goes_down_to_its_floor_and_comes_back() -> None:
     assert run.quotas[149 + 6] > 0.5
 
 
-def test_halving_takes_less_than_half_a_minute_and_no_step_more_than_a_tenth() -> None:
+def test_halving_takes_less_than_half_a_minute_and_no_step_more_than_a_fifth() -> None:
     run = closed_loop(steady(0.2), 60, 0.0, bounds=Bounds(0.05, GRANT))
     steps = [after / before for before, after in zip([GRANT, *run.quotas], run.quotas, strict=False)]
-    assert min(steps) >= 0.9 - 1e-9
+    assert min(steps) >= 0.8 - 1e-9
     first = next(second for second, quota in enumerate(run.quotas) if quota < GRANT)
     assert run.quotas[first + 25] <= GRANT / 2
 

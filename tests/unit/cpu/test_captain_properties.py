@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyball.cpu.captain import Bounds, CaptainState, Reason, Sample, decide
+from flyball.cpu.captain import Bounds, CaptainState, Reason, Sample, beside_burst, decide
 
 anything = st.floats(allow_nan=True, allow_infinity=True)
 wild_samples = st.builds(
@@ -31,7 +31,8 @@ samples = st.builds(
     written=st.booleans(),
 )
 targets = st.floats(0.0, 1.0)
-bounds = st.builds(lambda floor, extra: Bounds(floor, floor + extra), st.floats(0.01, 8.0), st.floats(0.0, 64.0))
+bounds = st.builds(lambda floor, extra, burst: Bounds(floor, floor + extra, burst), st.floats(0.01, 8.0), st.floats(0.0, 64.0), st.booleans())
+cores = st.floats(0.0, 64.0)
 
 
 def after(history: list[Sample], target: float, limits: Bounds) -> CaptainState:
@@ -72,9 +73,9 @@ def test_without_samples_it_stays_where_it_is(history: list[Sample], target: flo
     assert move == again or (move.reason, move.quota) == (again.reason, again.quota)
 
 
-@given(st.lists(samples, min_size=1, max_size=30), targets, bounds)
+@given(st.lists(samples, min_size=1, max_size=40), targets, bounds)
 def test_its_memory_is_bounded(history: list[Sample], target: float, limits: Bounds) -> None:
-    assert len(after(history, target, limits).usages) <= 15
+    assert len(after(history, target, limits).usages) <= 30
 
 
 @given(st.lists(samples, max_size=20), samples, targets, bounds)
@@ -82,3 +83,11 @@ def test_a_hold_means_the_quota_in_force(history: list[Sample], sample: Sample, 
     _, move = decide(after(history, target, limits), sample, target, limits)
     if move.reason is Reason.HOLD:
         assert move.quota == sample.quota
+
+
+@given(cores, cores, cores, cores)
+def test_with_a_burst_allowance_headroom_costs_at_most_half_and_more_of_it_never_less(mean: float, spare: float, one: float, other: float) -> None:
+    less, more = sorted((one, other))
+    low, high = beside_burst(mean, less, mean + spare), beside_burst(mean, more, mean + spare)
+    assert mean - 1e-9 <= low <= mean + less / 2 + 1e-9
+    assert low <= high + 1e-9

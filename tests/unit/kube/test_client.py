@@ -152,3 +152,23 @@ async def test_kopf_logs_in_with_the_same_credentials(kube: Kube) -> None:
     assert info.token == "secret-of-the-test"
     assert info.scheme == "Bearer"
     assert info.server.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("exempt", "proxy"), [("", "http://proxy.example:3128"), ("api.example", None), ("elsewhere.example", "http://proxy.example:3128")]
+)
+def test_a_proxy_that_the_environment_names_is_gone_through(exempt: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", exempt)
+    assert module._proxy("https://api.example:6443") == proxy
+    assert module._proxy("http://api.example:8080") is None
+
+
+async def test_a_request_asks_no_thread_for_the_environment(kube: Kube, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("a thread a request is what a thousand objects cannot afford")
+
+    monkeypatch.setattr(asyncio, "to_thread", never)
+    assert await kube.get("/version") == {"metadata": {}}

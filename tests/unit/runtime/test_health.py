@@ -51,3 +51,17 @@ async def test_a_loop_that_does_not_turn_is_unhealthy() -> None:
     await asyncio.sleep(0)
     assert health.unhealthy() is None
     beat.cancel()
+
+
+async def test_a_page_of_metrics_may_be_asked_for_by_name() -> None:
+    registry = CollectorRegistry()
+    for name in ("flyball_things", "flyball_others"):
+        Counter(name, "Things", registry=registry).inc(3)
+    runner, port = await serve(Health(Clock()), registry, "127.0.0.1", 0)
+    try:
+        status, text = await ask(port, "metrics?name[]=flyball_things_total")
+        assert status == 200
+        assert "flyball_things_total 3.0" in text
+        assert "others" not in text
+    finally:
+        await runner.cleanup()

@@ -151,3 +151,19 @@ def test_every_key_that_is_asked_for_is_worked_on_and_never_by_two_workers(asked
         await asyncio.gather(*running, return_exceptions=True)
 
     run(main())
+
+
+def test_keys_that_are_due_within_the_time_given_come_along_and_no_more_than_wanted() -> None:
+    async def main() -> None:
+        keys, begun = queue(), clock()
+        for name, delay in [("first", 5), ("second", 5.1), ("third", 5.2), ("late", 6)]:
+            keys.add(name, delay)
+        assert await keys.take_due(2, early=0.5) == ["first", "second"]
+        assert clock() - begun == 5
+        assert await keys.take_due(8, early=0.5) == ["third"]
+        assert await keys.take_due(8) == ["late"]
+        keys.add("third")
+        keys.done("third")
+        assert await keys.take_due(8) == ["third"], "asked for while it was worked on"
+
+    run(main())

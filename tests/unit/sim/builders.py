@@ -8,6 +8,7 @@ import numpy as np
 
 from flyball.sim.plant import Plant
 from flyball.sim.policy import Facts, Floats, Policy, Quotas, Samples, SlowObservation, Unlimited
+from flyball.sim.requests import Requests
 from flyball.sim.result import Result
 from flyball.sim.run import Settings, simulate
 from flyball.sim.spec import Application, Node, RequestType, Service, Visit
@@ -84,12 +85,11 @@ class Kernel:
 
     def __init__(self, quota: float, *, work: float, level: str = "sliced", cores: int = 1, seed: int = 1, threads: int = 0, **plant: Any) -> None:
         self.plant = Plant(single(work, cores=cores, grant=quota, threads=threads), seed, level=level, **plant)
-        self.latency = np.full(100_000, np.nan, np.float32)
-        self.log = self.latency.copy()
+        self.requests = Requests(100_000)
 
     def run(self, arrivals: list[float], until: float) -> Kernel:
         self.plant.feed(np.array(arrivals))
-        self.plant.advance(until, self.latency, self.log)
+        self.plant.advance(until, self.requests)
         return self
 
     @property

@@ -63,7 +63,7 @@ def test_each_write_refills_even_when_it_changes_nothing(interval: float, cores:
         kernel = Kernel(0.1, work=100.0, seed=seed)
         kernel.plant.feed(np.array([0.0]))
         for step in range(1, round(20.0 / interval) + 1):
-            kernel.plant.advance(step * interval, kernel.latency, kernel.log)
+            kernel.plant.advance(step * interval, kernel.requests)
             kernel.plant.refill(0)
         used.append(kernel.used / 20.0)
     assert np.mean(used) == pytest.approx(cores, rel=0.07)
@@ -92,7 +92,7 @@ def test_a_cpu_overruns_until_the_kernel_looks_and_pays_later(monkeypatch: pytes
     uses = []
     for step in range(1, 401):
         before = kernel.used
-        kernel.plant.advance(step * 0.1, kernel.latency, kernel.log)
+        kernel.plant.advance(step * 0.1, kernel.requests)
         uses.append(kernel.used - before)
     assert max(uses) > 0.0025
     assert sum(uses) == pytest.approx(0.4, abs=0.008)
@@ -152,6 +152,7 @@ def test_nobody_gets_more_than_quota_and_burst_allow(
 
 def test_containers_share_a_crowded_node_by_weight() -> None:
     from flyball.sim.plant import Plant  # noqa: PLC0415
+    from flyball.sim.requests import Requests  # noqa: PLC0415
     from flyball.sim.spec import Application, Node, RequestType, Service, Visit  # noqa: PLC0415
 
     services = (Service("heavy", 4.0, weight=3.0), Service("light", 4.0, weight=1.0), Service("small", 4.0, weight=1.0, parallel=1))
@@ -159,9 +160,9 @@ def test_containers_share_a_crowded_node_by_weight() -> None:
     for level in ("fluid", "sliced"):
         plant = Plant(Application("node", 1.0, services, types, (Node("n", 4),)), 1, level=level, contention=True)
         plant.feed(np.linspace(0.0, 0.001, 40))
-        space = np.full(40, np.nan, np.float32)
-        plant.advance(0.1, space, space.copy())
+        space = Requests(40)
+        plant.advance(0.1, space)
         before = plant.usage
-        plant.advance(10.1, space, space.copy())
+        plant.advance(10.1, space)
         heavy, light, small = (plant.usage - before) / 10.0
         assert (heavy, light, small) == pytest.approx((2.4, 0.8, 0.8), abs=0.01)

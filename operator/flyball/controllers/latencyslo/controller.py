@@ -243,4 +243,4 @@ def _policy(slo: LatencySLO) -> tower.Settings:
     policy = slo.spec.policy
     if policy.type is PolicyType.FIXED:
         return tower.Settings(policy="fixed", fixed_target=float(policy.throttle_percent or 0) / 100)
-    return tower.Settings()
+    return tower.Settings(policy=policy.type.value.lower())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +21,9 @@ from flyball.controllers.predictiveautoscaler.decisions import History
 from flyball.controllers.predictiveautoscaler.export import Exporter
 from flyball.controllers.predictiveautoscaler.forecasts import Forecasts
 from flyball.controllers.predictiveautoscaler.memory import Memory
-from flyball.controllers.predictiveautoscaler.signals import Learned, Seen
-from flyball.controllers.predictiveautoscaler.target import Scale, TargetError, Targets, rolling, selected
+from flyball.controllers.predictiveautoscaler.parsed import Parser, target
+from flyball.controllers.predictiveautoscaler.signals import Learned, Reading, Seen
+from flyball.controllers.predictiveautoscaler.target import Scale, TargetError, Targets, rolling
 from flyball.controllers.shared.autoscalers import FRESH_SECONDS, REFRESH_SECONDS, Autoscaler, Autoscalers
 from flyball.controllers.shared.conditions import timestamp
 from flyball.controllers.shared.outage import Outage
@@ -35,7 +37,7 @@ from flyball.replicas import Reason as PlanReason
 from flyball.replicas import schedule as schedules
 from flyball.runtime.metrics import Metrics
 from flyball.runtime.settings import Settings
-from flyball.signals import Prometheus, SignalError
+from flyball.signals import Joint, Prometheus, SignalError
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ Key = tuple[str, str]
 
 HPA_SYNC_SECONDS = 15.0
 """via HPAFloor: until an HPA has seen its new floor (the default of the controller manager's --horizontal-pod-autoscaler-sync-period)."""
+STILL_SECONDS = 300.0
+"""A status in which nothing moved that its reader would act on is written this often: of a thousand objects three a second."""
 
 
 class Controller:
@@ -64,7 +68,8 @@ class Controller:
         self.forecasts = forecasts
         self._pods = pods
         self._prometheus = prometheus
-        self._reporter = Reporter("PredictiveAutoscaler", paths.predictiveautoscaler, kube, recorder, metrics, clock)
+        self._joint = Joint(prometheus)
+        self._reporter = Reporter("PredictiveAutoscaler", paths.predictiveautoscaler, kube, recorder, metrics, clock, STILL_SECONDS)
         self._exporter = Exporter(metrics)
         self._metrics = metrics
         self._settings = settings
@@ -73,7 +78,7 @@ class Controller:
         self._autoscalers = Autoscalers(kube)
         self._outage = Outage()
         self._memory: dict[Key, Memory] = {}
-        self._parsed: dict[Key, tuple[tuple[Any, Any], PredictiveAutoscaler | InvalidObject]] = {}
+        self._parser = Parser()
 
     async def look(self, key: Key) -> None:
         """Look at one object. Raises KubeError when the API server does not do its part; what Prometheus lacks goes into the status."""
@@ -81,15 +86,14 @@ class Controller:
         if body is None or body["metadata"].get("deletionTimestamp"):
             await self._forget(key)
             return
-        its, before = Metadata.parse(body["metadata"]), _status(body)
+        known = self._parser.parse(key, body)
+        its, before, pas = known.metadata, known.status, known.whole
         memory = self._memory.get(key)
         if memory is None or memory.uid != its.uid:
-            memory = self._memory[key] = Memory(its.uid, History.restored(before.decisions), before.hpa_floor, _target(body))
-        parsed = self._parse(key, body)
-        if isinstance(parsed, InvalidObject):
-            await self._rest(key, its, before, memory, Reason.INVALID, str(parsed))
+            memory = self._memory[key] = Memory(its.uid, History.restored(before.decisions), before.hpa_floor, target(body))
+        if isinstance(pas, InvalidObject):
+            await self._rest(key, its, before, memory, Reason.INVALID, str(pas))
             return
-        pas = parsed.model_copy(update={"metadata": its, "status": before})
         try:
             if pas.spec.suspend:
                 await self._rest(key, its, before, memory, Reason.SUSPENDED, "spec.suspend is true.")
@@ -123,14 +127,16 @@ class Controller:
             time.monotonic(), FRESH_SECONDS if memory.generation != pas.metadata.generation else REFRESH_SECONDS
         )
         memory.generation = pas.metadata.generation
-        verdict = judge(pas, self._others(key, spec.scale_target_ref.name), autoscalers)
+        verdict = judge(pas, self._parser.others(key, spec.scale_target_ref.name, self.objects), autoscalers)
+        readings = await self._ask(pas, memory, now)
         scale = await self._targets.read(spec.scale_target_ref, namespace)
-        pods = selected(scale.selector, self._pods.of(namespace))
+        memory.selector = scale.selector
+        pods = self._pods.selected(namespace, scale.selector) if scale.selector else []
         ready = sum(pod.ready_at is not None for pod in pods)
         signals.watch_starts(memory.learned, pods, now)
         lead = signals.lead(spec, memory.learned, now)
-        seen = await self._read(pas, memory.learned, now)
-        await signals.read_utilisation(self._prometheus, self._outage, namespace, pods, memory.learned, now)
+        seen = self._seen(pas, readings, memory.learned)
+        await signals.read_utilisation(self._joint, self._outage, namespace, pods, memory.learned, now)
 
         hpa = verdict.hpa if spec.via is Via.HPA_FLOOR else None
         current = min(hpa.floor, spec.max_replicas) if hpa else scale.replicas
@@ -161,16 +167,34 @@ class Controller:
         await self._reporter.report(pas.metadata, pas.status, memory.told, status.build(facts))
         self._exporter.export(key, facts)
 
-    async def _read(self, pas: PredictiveAutoscaler, learned: Learned, now: float) -> list[Seen]:
-        namespace, name = pas.metadata.namespace, pas.metadata.name
+    async def _ask(self, pas: PredictiveAutoscaler, memory: Memory, now: float) -> list[Reading]:
+        """What is served. Asked before anything is waited for, so that looks that begin together ask together; and the CPU with it, once a minute."""
+        demands = self._read(pas, now)
+        if memory.selector is None or not signals.utilisation_due(memory.learned, now):
+            return await demands
+        namespace = pas.metadata.namespace
+        pods = self._pods.selected(namespace, memory.selector)
+        cpu = signals.read_utilisation(self._joint, self._outage, namespace, pods, memory.learned, now)
+        return (await asyncio.gather(demands, cpu))[0]
+
+    async def _read(self, pas: PredictiveAutoscaler, now: float) -> list[Reading]:
+        allow = self._settings.allow_promql
         found = []
         for demand in pas.spec.demands:
-            value, age, problem = await signals.read_demand(self._prometheus, self._outage, pas, demand, now, self._settings.allow_promql)
+            client = self._prometheus if demand.promql else self._joint  # what a user wrote is asked as it was written
+            found.append(await signals.read_demand(client, self._outage, pas, demand, now, allow))
+        return found
+
+    def _seen(self, pas: PredictiveAutoscaler, readings: list[Reading], learned: Learned) -> list[Seen]:
+        namespace, name = pas.metadata.namespace, pas.metadata.name
+        found = []
+        for demand, reading in zip(pas.spec.demands, readings, strict=True):
             with contextlib.suppress(SignalError):  # the reading has told it
                 self.forecasts.follow((namespace, name, demand.name), signals.query(demand, namespace, self._settings.allow_promql))
             ahead = self.forecasts.ahead((namespace, name, demand.name))
             carries = signals.carried(demand, pas.spec, learned)
-            found.append(Seen(demand, value, age, carries, demand.stated_capacity is None, ahead, problem))
+            learns = demand.stated_capacity is None
+            found.append(Seen(demand, reading.value, reading.age_seconds, carries, learns, ahead, reading.problem))
         self.forecasts.forget(namespace, name, keep=frozenset(demand.name for demand in pas.spec.demands))
         return found
 
@@ -204,7 +228,7 @@ class Controller:
                 return None
             if memory.told.written.get("hpaFloor") != memory.hpa_floor:
                 # Before the floor moves: whoever is killed in between finds what to give back, and does not take the moved floor for the user's.
-                await self._reporter.report(pas.metadata, pas.status, memory.told, status.noted(pas.status, memory.hpa_floor))
+                await self._reporter.report(pas.metadata, pas.status, memory.told, status.noted(pas.status, memory.hpa_floor), must=True)
             kept = await self._targets.write_floor(namespace, hpa.name, floor)
             if not kept:
                 self._autoscalers.moved(hpa, floor)
@@ -244,43 +268,9 @@ class Controller:
         if memory:
             await self._give_back(key, memory)
         self._memory.pop(key, None)
-        self._parsed.pop(key, None)
+        self._parser.forget(key)
         self.forecasts.forget(*key)
         self._exporter.forget(key)
-
-    def _others(self, key: Key, target: str) -> Iterator[PredictiveAutoscaler]:
-        """The namespace's other objects with a target of this name."""
-        for other, body in self.objects.items():
-            if other[0] != key[0] or other == key or _target(body)[1] != target:
-                continue
-            parsed = self._parse(other, body)
-            if not isinstance(parsed, InvalidObject):  # its own look says so
-                yield parsed
-
-    def _parse(self, key: Key, body: Mapping[str, Any]) -> PredictiveAutoscaler | InvalidObject:
-        """Metadata and spec, parsed once a generation, without the status; or why they cannot be."""
-        version = (body["metadata"].get("uid"), body["metadata"].get("generation"))
-        known = self._parsed.get(key)
-        if known is None or known[0] != version:
-            try:
-                known = (version, PredictiveAutoscaler.parse({"metadata": body["metadata"], "spec": body["spec"]}))
-            except InvalidObject as error:
-                known = (version, error)
-            self._parsed[key] = known
-        return known[1]
-
-
-def _status(body: Mapping[str, Any]) -> PredictiveAutoscalerStatus:
-    """The status as the API server has it; one that cannot be read is written anew."""
-    try:
-        return PredictiveAutoscalerStatus.parse(body.get("status") or {})
-    except InvalidObject:
-        return PredictiveAutoscalerStatus()
-
-
-def _target(body: Mapping[str, Any]) -> tuple[str, str]:
-    target = body["spec"].get("scaleTargetRef") or {}
-    return str(target.get("kind", "Deployment")), str(target.get("name", ""))
 
 
 def _scales(hpa: Autoscaler, namespace: str, target: tuple[str, str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from flyball.controllers.predictiveautoscaler.forecasts import Ahead
 from flyball.controllers.predictiveautoscaler.status import SHOWN_SECONDS, Facts
 from flyball.runtime.metrics import Metrics
 
@@ -15,14 +16,17 @@ class Exporter:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._exported: dict[Key, frozenset[str]] = {}
+        self._exported: dict[Key, dict[str, tuple[Ahead | None, float]]] = {}
+        """Demand -> the forecast and quantile that were set last: between two steps of the engines they do not change."""
 
     def export(self, key: Key, facts: Facts) -> None:
         """The object as it was seen."""
-        names = frozenset(seen.demand.name for seen in facts.seen)
-        if self._exported.get(key, names) != names:
+        quantile = float(facts.pas.spec.quantile) / 100
+        shown = {seen.demand.name: (seen.ahead, quantile) for seen in facts.seen}
+        if self._exported.get(key, shown).keys() != shown.keys():
             self.forget(key)
-        self._exported[key] = names
+        before = self._exported.get(key, {})
+        self._exported[key] = shown
         metrics, decision = self._metrics, facts.decision
         states = {
             "wanted": decision.replicas,
@@ -39,9 +43,8 @@ class Exporter:
             labels = (*key, seen.demand.name)
             metrics.demand.labels(*labels).set(seen.value)
             metrics.capacity.labels(*labels).set(seen.capacity)
-            if seen.ahead is None:
+            if seen.ahead is None or before.get(seen.demand.name) == shown[seen.demand.name]:
                 continue
-            quantile = float(facts.pas.spec.quantile) / 100
             for seconds in SHOWN_SECONDS:
                 metrics.forecast.labels(*labels, str(seconds), "0.5").set(seen.ahead.point(seconds))
                 metrics.forecast.labels(*labels, str(seconds), f"{quantile:g}").set(seen.ahead.upper(seconds, quantile))

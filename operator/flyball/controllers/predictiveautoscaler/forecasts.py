@@ -51,16 +51,23 @@ class _Cohort:
     engine: Engine
     members: list[Series]
     forecast: Forecast | None = None
+    told: dict[int, Ahead] = field(default_factory=dict)
+    """Place -> what was made of the forecast for it: four looks a minute, a status and the metrics ask for the same."""
+
+    def foretell(self) -> None:
+        self.forecast, self.told = self.engine.forecast(), {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ahead:
-    """The forecast of one series."""
+    """The forecast of one series; one object from one step of its engine to the next."""
 
     forecast: Forecast
     place: int
     largest: float = 0.0
     """Largest demand that the series has seen of late."""
+    _known: dict[tuple[float, float | None], float] = field(default_factory=dict)
+    """(seconds ahead, quantile or None) -> value."""
 
     @property
     def reason(self) -> Reason:
@@ -72,10 +79,10 @@ class Ahead:
         return bool(self.forecast.usable[self.place]) and self.reason is not Reason.NO_SKILL
 
     def point(self, seconds: float) -> float:
-        return self.forecast.at(self.place, seconds)
+        return self._at(seconds, None)
 
     def upper(self, seconds: float, quantile: float) -> float:
-        return self.forecast.at(self.place, seconds, quantile)
+        return self._at(seconds, quantile)
 
     def most(self, seconds: float, quantile: float) -> float:
         """Largest demand between now and `seconds` ahead, at the quantile, and at this time of earlier days."""
@@ -89,6 +96,12 @@ class Ahead:
     @property
     def useful_from(self) -> float:
         return float(self.forecast.useful_from[self.place])
+
+    def _at(self, seconds: float, quantile: float | None) -> float:
+        value = self._known.get((seconds, quantile))
+        if value is None:
+            value = self._known[seconds, quantile] = self.forecast.at(self.place, seconds, quantile)
+        return value
 
 
 class Forecasts:
@@ -140,7 +153,11 @@ class Forecasts:
         followed = self._series.get(series)
         if followed is None or followed.cohort is None or followed.cohort.forecast is None:
             return None
-        return Ahead(followed.cohort.forecast, followed.place, float(followed.cohort.engine.history.peak[followed.place]))
+        cohort, place = followed.cohort, followed.place
+        ahead = cohort.told.get(place)
+        if ahead is None:
+            ahead = cohort.told[place] = Ahead(followed.cohort.forecast, place, float(cohort.engine.history.peak[place]))
+        return ahead
 
     async def run(self) -> None:
         """Take a step each minute and newcomers in; ends only when cancelled."""
@@ -207,7 +224,7 @@ class Forecasts:
                 followed.cohort, followed.place = cohort, place
         self._step(cohort, self._clock())
         if cohort.forecast is None and cohort.engine.time:
-            cohort.forecast = cohort.engine.forecast()
+            cohort.foretell()
         log.info("forecasts of %d series begin, with %d minutes of history at most", len(newcomers), known.sum(axis=0).max())
         return True
 
@@ -228,7 +245,7 @@ class Forecasts:
             if its:
                 its.notes = {minute: value for minute, value in its.notes.items() if minute > cohort.engine.time}
         if moments:
-            cohort.forecast = cohort.engine.forecast()
+            cohort.foretell()
         return bool(moments)
 
     def _member(self, cohort: _Cohort, index: int) -> _Followed | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from flyball.api.meta import LabelSelector
 from flyball.controllers.predictiveautoscaler.decisions import History
 from flyball.controllers.predictiveautoscaler.signals import Learned
 from flyball.controllers.shared.reporter import Told
@@ -23,5 +24,7 @@ class Memory:
     plan: PlanState = field(default_factory=PlanState)
     learned: Learned = field(default_factory=Learned)
     told: Told = field(default_factory=Told)
+    selector: LabelSelector | None = None
+    """Of the target's pods, as of the last look."""
     generation: int = 0
     """Of the spec that was looked at last."""

@@ -18,7 +18,7 @@ from flyball.replicas import Behaviour, Need, PlanSettings, Policy
 from flyball.replicas import capacity as capacities
 from flyball.replicas.readiness import LONGEST_SECONDS, STARTS, ReadyAfter, Start, ready_after
 from flyball.replicas.types import Unit
-from flyball.signals import Prometheus, SignalError
+from flyball.signals import Asked, SignalError
 from flyball.signals import demand as demands
 
 CPU_SECONDS = 60.0
@@ -36,6 +36,15 @@ class Learned:
     """Pod's UID -> its start."""
     utilisation: float = math.nan
     cpu_at: float = -math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What Prometheus said of one demand: work per second, how old, and what is wrong with it."""
+
+    value: float
+    age_seconds: float
+    problem: SignalError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +69,25 @@ def query(demand: Demand, namespace: str, allow_promql: bool) -> demands.DemandQ
     return demands.free(demand.promql.rate if demand.promql else "", allow_promql)
 
 
-async def read_demand(
-    prometheus: Prometheus, outage: Outage, pas: PredictiveAutoscaler, demand: Demand, now: float, allow_promql: bool
-) -> tuple[float, float, SignalError | None]:
-    """Demand per second, its age, and what is wrong; never raises."""
+async def read_demand(prometheus: Asked, outage: Outage, pas: PredictiveAutoscaler, demand: Demand, now: float, allow_promql: bool) -> Reading:
+    """The demand as of now; never raises."""
     try:
         outage.raise_if_on(now)
         reading = await demands.read(prometheus, query(demand, pas.metadata.namespace, allow_promql), now)
     except SignalError as error:
         outage.note(error, now)
-        return math.nan, math.inf, error
-    return reading.value, max(0.0, now - reading.time), None
+        return Reading(math.nan, math.inf, error)
+    return Reading(reading.value, max(0.0, now - reading.time), None)
 
 
-async def read_utilisation(prometheus: Prometheus, outage: Outage, namespace: str, pods: Sequence[Pod], learned: Learned, now: float) -> None:
+def utilisation_due(learned: Learned, now: float) -> bool:
+    """Whether the CPU was read a minute ago; or never, or by a clock that has gone back."""
+    return not 0 <= now - learned.cpu_at < CPU_SECONDS
+
+
+async def read_utilisation(prometheus: Asked, outage: Outage, namespace: str, pods: Sequence[Pod], learned: Learned, now: float) -> None:
     """CPU used by ready pods over what their specs grant, into `learned`, once a minute; NaN where nobody knows."""
-    if 0 <= now - learned.cpu_at < CPU_SECONDS:
+    if not utilisation_due(learned, now):
         return
     ready = [pod for pod in pods if pod.ready_at is not None]
     grants = [pod.grant_milli for pod in ready]

@@ -1,4 +1,7 @@
-"""The target of an object: its `/scale`, its pods, and the floor of an HPA. Reads and writes; who may is decided in `conflicts`.
+"""The target of an object: its `/scale`, and the floor of an HPA. Reads and writes; who may is decided in `conflicts`.
+
+A read asks for what is not older than what was read or written last, which the API server answers from its cache, as it does a watch: without
+a version it would ask etcd each time.
 
 Writes are server-side applies of the one field. A manager that keeps the field from a repository (Argo CD, Flux, Helm) would set it back at its
 next sync: it is told, not fought. Everybody else's earlier write (kubectl, a former HPA) is taken over.
@@ -6,7 +9,9 @@ next sync: it is told, not fought. Everybody else's earlier write (kubectl, a fo
 
 from __future__ import annotations
 
+import functools
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +24,11 @@ from flyball.kube.pods import Pod
 
 PLURALS = {("apps/v1", "Deployment"): "deployments", ("apps/v1", "StatefulSet"): "statefulsets", ("apps/v1", "ReplicaSet"): "replicasets"}
 """Those that everybody has; others are looked up once."""
+
+TOO_NEW = 504
+"""What an API server answers that has not seen the version: its cache lags, or etcd was restored from a backup."""
+REMEMBERED = 10_000
+"""Targets whose last version is remembered; of others the next read asks etcd."""
 
 KEEPERS = ("argocd", "argo-cd", "kustomize-controller", "helm-controller", "helm", "fleet", "kapp")
 """Field managers that keep objects as a repository has them, by how their names begin."""
@@ -50,18 +60,21 @@ class Targets:
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
         self._plurals = dict(PLURALS)
+        self._versions: OrderedDict[str, str] = OrderedDict()
+        """Path of a scale -> its version as last read or written."""
 
     async def read(self, target: ScaleTarget, namespace: str) -> Scale:
         """The target's scale. Raises TargetError when there is none that could be used, KubeError when the API server does not do its part."""
         path = paths.scale(target.api_version, await self._plural(target), namespace, target.name)
         try:
-            body = await self._kube.get(path)
+            body = await self._latest(path)
         except NotFound as error:
             raise TargetError(f"There is no {target} with a scale subresource in this namespace.") from error
         except KubeError as error:
             if error.status == 403:
                 raise TargetError(_forbidden(target, "get"), forbidden=True) from error
             raise
+        self._remember(path, body)
         labels = (body.get("status") or {}).get("selector") or ""
         return Scale(path, (body.get("spec") or {}).get("replicas") or 0, parse_selector(labels) if labels else None)
 
@@ -92,13 +105,32 @@ class Targets:
 
     async def _apply(self, path: str, body: Mapping[str, Any], what: str) -> str | None:
         try:
-            await self._kube.apply(path, body)
+            self._remember(path, await self._kube.apply(path, body))
         except Conflict as error:
             keeper = keeper_of(str(error))
             if keeper:
                 return f"{what} is kept by {keeper}: leave the field out of what it applies, or let it ignore the field."
-            await self._kube.apply(path, body, force=True)
+            self._remember(path, await self._kube.apply(path, body, force=True))
         return None
+
+    async def _latest(self, path: str) -> dict[str, Any]:
+        version = self._versions.pop(path, None)
+        if version is None:
+            return await self._kube.get(path)
+        try:
+            return await self._kube.get(path, {"resourceVersion": version})
+        except KubeError as error:
+            if error.status != TOO_NEW:
+                raise
+            return await self._kube.get(path)
+
+    def _remember(self, path: str, body: Mapping[str, Any]) -> None:
+        version = (body.get("metadata") or {}).get("resourceVersion")
+        if version:
+            self._versions[path] = version
+            self._versions.move_to_end(path)
+        while len(self._versions) > REMEMBERED:
+            self._versions.popitem(last=False)
 
     async def _plural(self, target: ScaleTarget) -> str:
         key = (target.api_version, target.kind)
@@ -120,6 +152,7 @@ def keeper_of(conflict: str) -> str | None:
     return next((name for name in managers if name.lower().startswith(KEEPERS)), None)
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def parse_selector(text: str) -> LabelSelector:
     """A selector as `/scale` writes it: a=b,c!=d,e in (f,g),h,!i. Raises TargetError on anything else."""
     terms, position = [], 0
@@ -130,11 +163,6 @@ def parse_selector(text: str) -> LabelSelector:
         terms.append(_requirement(found))
         position = found.end()
     return LabelSelector(match_expressions=terms)
-
-
-def selected(selector: LabelSelector | None, pods: Iterable[Pod]) -> list[Pod]:
-    """Pods of the target."""
-    return [pod for pod in pods if selector and selector.matches(pod.labels)]
 
 
 def rolling(pods: Iterable[Pod]) -> bool:

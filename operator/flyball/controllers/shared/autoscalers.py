@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -44,18 +45,24 @@ class Autoscalers:
 
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
+        self._listing: asyncio.Task[None] | None = None
         self._known: list[Autoscaler] = []
         self._listed_at = -math.inf
 
     async def known(self, now: float, at_most_seconds: float = REFRESH_SECONDS) -> list[Autoscaler]:
         """All claims (`now`: monotonic seconds), listed so long ago at most. Raises KubeError."""
         if now - self._listed_at >= at_most_seconds:
-            self._known = [
-                *map(horizontal, await self._kube.items(paths.autoscalers())),
-                *(vertical(body) for body in await self._vertical() if body["spec"].get("targetRef")),
-            ]
-            self._listed_at = now
+            if self._listing is None or self._listing.done():
+                self._listing = asyncio.create_task(self._list(now))
+            await asyncio.shield(self._listing)  # looks that run side by side share one list, and its failure
         return self._known
+
+    async def _list(self, now: float) -> None:
+        self._known = [
+            *map(horizontal, await self._kube.items(paths.autoscalers())),
+            *(vertical(body) for body in await self._vertical() if body["spec"].get("targetRef")),
+        ]
+        self._listed_at = now
 
     def moved(self, hpa: Autoscaler, floor: int) -> None:
         """We have set an HPA's floor ourselves; the next list is up to a minute away."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from flyball.cpu.tower import budget
+from flyball.cpu.tower import bandit, budget
 from flyball.cpu.tower.budget import Proposal
 from flyball.cpu.tower.grouping import assign, shares
 from flyball.cpu.tower.types import TARGET_MAX, Decision, Observation, Reason, Settings, TowerState
@@ -29,7 +29,7 @@ def decide(state: TowerState, observation: Observation, settings: Settings) -> t
     else:
         # The square gives fine steps where a target begins to hurt: near zero.
         top = TARGET_MAX * proposal.pressure**2
-        targets = {group: top * share for group, share in shares(usage, groups).items()}
+        targets = {group: top * share for group, share in shares(groups).items()}
     decision = _decision(proposal, targets, groups, regrouped)
     return state, replace(decision, release=observation.time < state.guard_until)
 
@@ -41,7 +41,7 @@ def _fixed(state: TowerState, observation: Observation, settings: Settings) -> t
     return replace(state, last_time=observation.time), Proposal(0.0, Reason.FIXED, message, reading)
 
 
-POLICIES: Mapping[str, Policy] = {"budget": budget.propose, "fixed": _fixed}
+POLICIES: Mapping[str, Policy] = {"budget": budget.propose, "bandit": bandit.propose, "fixed": _fixed}
 """The seam for further policies."""
 
 

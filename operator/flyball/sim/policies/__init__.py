@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from flyball.sim.policies.autothrottle import Autothrottle, Phase
 from flyball.sim.policies.cpu_burst import CpuBurst
 from flyball.sim.policies.fixed_targets import OurPair, PaperPair
-from flyball.sim.policies.flyball import flyball
+from flyball.sim.policies.flyball import flyball, flyball_bandit, flyball_every_minute
 from flyball.sim.policies.k8s_cpu import FAST, SLOW, Threshold
 from flyball.sim.policies.static import Static
 from flyball.sim.policies.vpa import Vpa
@@ -21,6 +21,8 @@ __all__ = ["FAST", "POLICIES", "SLOW", "Autothrottle", "CpuBurst", "OurPair", "P
 
 POLICIES: Mapping[str, Callable[[], Policy]] = {
     "flyball": flyball,
+    "flyball-every-minute": flyball_every_minute,
+    "flyball-bandit": flyball_bandit,
     "k8s-cpu": lambda: Threshold(0.5, SLOW),
     "k8s-cpu-fast": lambda: Threshold(0.6, FAST),
     "vpa": lambda: Vpa(2.0),

@@ -11,3 +11,13 @@ from flyball.sim.bridge import Product
 def flyball(*, checkpoint: TowerState | None = None) -> Product:
     """Both levels from zero knowledge, or from what an earlier run's tower had learned."""
     return Product(settings=Settings(), checkpoint=checkpoint)
+
+
+def flyball_every_minute() -> Product:
+    """The same where each minute counts, as under an objective over ten minutes: for the comparison that allows 5 % of minutes over."""
+    return Product(settings=Settings(every_minute=True), name="flyball-every-minute")
+
+
+def flyball_bandit() -> Product:
+    """The same with the tower's policy `bandit`."""
+    return Product(settings=Settings(policy="bandit"), name="flyball-bandit")

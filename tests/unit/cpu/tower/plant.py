@@ -28,6 +28,8 @@ class Plant:
     knee: float = 0.08
     floor: float = 0.0005
     lookback: float = 30.0
+    stuck_above: float = math.inf
+    """Target above which nearly all requests cease to end, and with them the chance to be counted as slow."""
     objective: Objective = field(default_factory=lambda: Objective("gateway", 0.99, 0.2, 600.0))
     settings: tower.Settings = field(default_factory=tower.Settings)
 
@@ -38,7 +40,7 @@ class Plant:
         self.now = 1_000_000.0
         self.seconds: list[tuple[float, int, int]] = []
         self.decision: tower.Decision | None = None
-        self.silent = False
+        self.silent = self.stuck = False
         self.held = 0.0
         self.reasons: list[tower.Reason] = []
 
@@ -54,7 +56,8 @@ class Plant:
             for _ in range(round(TICK)):
                 self.held = min(self.target, self.held + (self.target - self.held) / CAPTAIN_SECONDS)
                 share = self.slow_share()
-                total = self._poisson(self.rate)
+                self.stuck = self.held > self.stuck_above
+                total = self._poisson(0.05 * self.rate if self.stuck else self.rate)
                 self.seconds.append((self.now, total, sum(self.random.random() < share for _ in range(total))))
                 self.now += 1.0
             self._decide()
@@ -85,7 +88,10 @@ class Plant:
         total, slow = sum(entry[1] for entry in recent), sum(entry[2] for entry in recent)
         age = math.inf if self.silent else 3.0
         reading = tower.Reading(self.objective, self.ledger.budget(self.now), total - slow, total, self.lookback, age)
-        views = (tower.WorkloadView("Deployment/big", 0.2, 0.3, 0.5, 0.0), tower.WorkloadView("Deployment/small", 0.02, 0.05, 0.1, 0.0))
+        views = (
+            tower.WorkloadView("Deployment/big", 0.2, 0.3, 0.5, 0.9 if self.stuck else self.held),
+            tower.WorkloadView("Deployment/small", 0.02, 0.05, 0.1, 0.0),
+        )
         self.state, self.decision = tower.decide(self.state, tower.Observation(self.now, (reading,), views), self.settings)
         self.reasons.append(self.decision.reason)
 

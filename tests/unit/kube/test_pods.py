@@ -1,0 +1,47 @@
+"""Pods found by a selector: the same as going through all of them, whatever came and went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flyball.api.meta import LabelRequirement, LabelSelector, Operator
+from flyball.kube.pods import PodCache
+
+LABELS = st.dictionaries(st.sampled_from(["app", "tier"]), st.sampled_from(["web", "pay", ""]), max_size=2)
+EVENTS = st.lists(st.tuples(st.sampled_from(["shop", "team"]), st.integers(0, 4), LABELS, st.booleans()), max_size=20)
+REQUIREMENTS = st.builds(
+    LabelRequirement,
+    key=st.sampled_from(["app", "tier"]),
+    operator=st.sampled_from(list(Operator)),
+    values=st.lists(st.sampled_from(["web", "pay", ""]), max_size=2),
+)
+SELECTORS = st.builds(LabelSelector, match_labels=LABELS | st.none(), match_expressions=st.lists(REQUIREMENTS, max_size=2) | st.none())
+
+
+def body(namespace: str, number: int, labels: dict[str, str]) -> dict[str, Any]:
+    return {"metadata": {"namespace": namespace, "name": f"web-{number}", "uid": f"{number}", "labels": labels}, "spec": {}}
+
+
+@given(EVENTS, EVENTS, SELECTORS)
+def test_a_selector_finds_what_going_through_all_pods_finds(
+    before: list[tuple[str, int, dict[str, str], bool]], after: list[tuple[str, int, dict[str, str], bool]], selector: LabelSelector
+) -> None:
+    cache = PodCache()
+    for events in (before, after):
+        for namespace, number, labels, deleted in events:
+            cache.update(body(namespace, number, labels), deleted=deleted)
+        for namespace in ("shop", "team"):
+            found = {pod.name for pod in cache.selected(namespace, selector)}
+            assert found == {pod.name for pod in cache.of(namespace) if selector.matches(pod.labels)}
+
+
+def test_pods_that_are_gone_leave_nothing_behind() -> None:
+    cache = PodCache()
+    cache.selected("shop", LabelSelector(match_labels={"app": "web"}))
+    cache.update(body("shop", 1, {"app": "web"}), deleted=False)
+    cache.update(body("shop", 1, {"app": "pay"}), deleted=False)
+    cache.update(body("shop", 1, {"app": "pay"}), deleted=True)
+    assert cache._by_label == {"app": {}}
