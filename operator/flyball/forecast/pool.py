@@ -25,8 +25,8 @@ yesterday's values: 2.37 with .5, 1.42 with 2, 1.40 with 3; on applications that
 GAIN = 0.1
 """Of a moving average of a pattern; the released code's."""
 TOP, SHARPNESS = 32, 8.0
-"""Patterns that are echoed (the released code has 10 to 130, by data set), and the factor on similarity in their softmax: a pattern that is less alike
-by .1 counts half."""
+"""Patterns that are echoed (the released code has 10 to 130, by data set), and the factor on similarity in their softmax: a pattern that is less
+alike by .1 counts half."""
 STATIC_SHARE = 0.2
 """What a cosine of static features adds to a similarity that lies between -1 and 1: it decides among patterns nearly alike, and no more."""
 
