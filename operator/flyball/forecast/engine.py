@@ -8,7 +8,7 @@ a step costs the same for each, whatever its history.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from flyball.forecast import state
 from flyball.forecast.aggregate import Aggregator
@@ -23,6 +23,7 @@ from flyball.forecast.profile import Profiles
 from flyball.forecast.settings import Settings
 from flyball.forecast.shift import STEPS as SHIFT_STEPS
 from flyball.forecast.shift import ShiftDetector
+from flyball.forecast.shipped import HOURS_AHEAD, HOURS_SEEN, NOTHING, Shipped, shipped
 from flyball.forecast.skill import LAST, YESTERDAY, Skill
 
 MEMORY_DAYS = 7.0
@@ -45,19 +46,28 @@ AROUND_SECONDS = 150
 class Engine:
     """Forecasts of `count` series of one clock."""
 
-    def __init__(self, count: int, settings: Settings | None = None, shared: NDArray[np.float64] | None = None) -> None:
-        """`shared` (horizons, features): ridge weights learned on other series, to begin with."""
+    def __init__(self, count: int, settings: Settings | None = None, begin: Shipped | None = None, static: ArrayLike | None = None) -> None:
+        """`begin`: what was learned elsewhere, for steps of an hour; left out: what ships with the package. `static` (series, features): numbers
+        that say what a workload is (size, region, ...), about -1 to 1, and 0 in the mean or where not known.
+        """
         if count < 1:
             raise ValueError(f"an engine needs a series; {count} were asked for.")
         self.count = count
         self.settings = settings = settings or Settings()
+        if begin is None:
+            begin = shipped() if settings.of_hours else NOTHING
+        self.static = np.zeros((count, 0), np.float32) if static is None else np.asarray(static, np.float32)
+        if self.static.ndim != 2 or len(self.static) != count:
+            raise ValueError(f"static features are a row a series; {self.static.shape} does not fit {count} series.")
         kept = settings.day + 2 * settings.spans[1] + settings.bin_steps + 2
+        if settings.of_hours:
+            kept = max(kept, HOURS_SEEN + HOURS_AHEAD)  # the pool learns whole waves
         self.history = History(count, kept, settings.day, AROUND_SECONDS // settings.step_seconds)
         self.profiles = Profiles(count, settings)
         self.peaks = Peaks(count, settings)
         self.levels = Levels(count, settings)
         self.shifts = ShiftDetector(count, settings)
-        self.experts = ensemble(count, settings, shared)
+        self.experts = ensemble(count, settings, begin, self.static.shape[1])
         self.aggregator = Aggregator(priors(self.experts, settings), len(settings.horizons), count, MEMORY_DAYS * settings.day)
         self.conformal = Conformal(count, settings)
         self.skill = Skill(len(settings.horizons), count, settings.day)
@@ -135,9 +145,9 @@ class Engine:
         return state.dump(self)
 
     @classmethod
-    def restore(cls, stored: bytes, count: int, settings: Settings | None = None) -> Engine:
-        """The engine that `state` came from. Raises StateError for other settings, another number of series, or broken bytes."""
-        engine = cls(count, settings)
+    def restore(cls, stored: bytes, count: int, settings: Settings | None = None, static: ArrayLike | None = None) -> Engine:
+        """The engine that `state` came from. Raises StateError for other settings, another number of series or static features, or broken bytes."""
+        engine = cls(count, settings, static=static)
         state.load(engine, stored)
         return engine
 
@@ -202,6 +212,8 @@ class Engine:
                 self.skill.begin(opened)
         if opened_week.any():
             self.levels.anchor_week(opened_week, weekly[1])
+        if settings.of_hours and (woken := self.age == HOURS_SEEN - 1).any():
+            self.aggregator.begin(woken)  # what others taught about two days is heard from now on
         self.levels.update(z, slow[1], weekly[1], known)
         if first.any():
             self.levels.start(first)
@@ -223,6 +235,8 @@ class Engine:
             day_ready=day_ready,
             week_ready=week_ready,
             scale=np.maximum(self.change, SMALLEST_CHANGE),
+            age=self.age,
+            static=self.static,
         )
 
     def _usual(self, move: Array, known: Mask) -> None:

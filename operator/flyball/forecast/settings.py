@@ -38,6 +38,8 @@ class Settings:
     """Whether level shifts are looked for. Off only to measure what looking costs."""
     experts: tuple[str, ...] = field(default=())
     """Names of the experts to combine; empty: all."""
+    pooled: bool = True
+    """Whether series learn from each other (the ridge's shared weights, the pool of patterns). Off: each is forecast as if it were alone."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.step_seconds <= 3600 or DAY_SECONDS % self.step_seconds:
@@ -58,6 +60,11 @@ class Settings:
     def far(self) -> bool:
         """Whether a day ahead is forecast, where the pattern is all and the level nothing."""
         return self.horizons[-1] * self.step_seconds > SECONDS_OF_FAR
+
+    @property
+    def of_hours(self) -> bool:
+        """Whether what ships with the package is for this clock: steps of an hour, up to a day ahead."""
+        return self.step_seconds == 3600 and self.far and self.horizons == HOUR_HORIZONS
 
     @property
     def bin_steps(self) -> int:

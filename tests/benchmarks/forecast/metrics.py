@@ -30,6 +30,13 @@ def bootstrap(ratios: Array, share: float = 0.90, seed: int = 5, resamples: int 
     return float(low), float(high)
 
 
+def ratio_of_sums(ours: Array, theirs: Array, share: float = 0.90, seed: int = 5, resamples: int = RESAMPLES) -> tuple[float, float, float]:
+    """Sum over series of one error over that of another, and its interval, series drawn with replacement, both from the same draw."""
+    drawn = np.random.default_rng(seed).integers(0, len(ours), (resamples, len(ours)))
+    low, high = np.quantile(ours[drawn].sum(axis=1) / theirs[drawn].sum(axis=1), [(1 - share) / 2, (1 + share) / 2])
+    return float(ours.sum() / theirs.sum()), float(low), float(high)
+
+
 def daily_difference(values: Array, origins: NDArray[np.int64], day: int, window: int) -> Array:
     """Mean |y(t) - y(t - day)| over the `window` steps up to each origin: what scales an error in the MASE. NaN where there is none."""
     moved = np.full(len(values), np.nan)

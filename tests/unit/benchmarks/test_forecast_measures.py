@@ -24,6 +24,14 @@ def test_the_error_ratio_is_a_ratio_of_sums_and_leaves_unknown_outcomes_out() ->
     assert metrics.error_ratio(np.array([11.0, 23.0, 99.0]), np.array([14.0, 24.0, 0.0]), actual) == pytest.approx(4 / 8)
 
 
+def test_the_interval_of_a_ratio_of_sums_draws_both_sums_alike_and_holds_the_ratio() -> None:
+    theirs = np.array([1.0, 10.0, 100.0, 3.0])
+    assert metrics.ratio_of_sums(0.8 * theirs, theirs) == pytest.approx((0.8, 0.8, 0.8))
+    ratio, low, high = metrics.ratio_of_sums(np.array([2.0, 5.0, 60.0, 3.0]), theirs)
+    assert ratio == pytest.approx(70 / 114)
+    assert low < ratio < high
+
+
 def test_the_geometric_mean_makes_half_and_double_one() -> None:
     assert metrics.geometric_mean(np.array([0.5, 2.0, 1.0])) == pytest.approx(1.0)
 

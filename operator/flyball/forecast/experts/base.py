@@ -33,6 +33,8 @@ class View:
     day_ready: Mask
     week_ready: Mask
     scale: Array  # usual size of a one-step change, never 0
+    age: NDArray[np.int64]  # steps since a series' first value; -1: none yet
+    static: Array  # (series, features) of the workloads, 0 where not known
 
 
 class Expert(Protocol):

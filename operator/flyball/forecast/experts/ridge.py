@@ -63,14 +63,16 @@ class Ridge:
 
     name = "ridge"
 
-    def __init__(self, count: int, settings: Settings, shared: NDArray[np.float64] | None = None) -> None:
-        """`shared` (horizons, features): weights learned elsewhere, to begin with."""
+    def __init__(self, count: int, settings: Settings, shared: NDArray[np.float64] | None = None, gram: NDArray[np.float64] | None = None) -> None:
+        """`shared` (horizons, features): weights learned elsewhere, to begin with; `gram` (horizons, features, features): the mean Gram there."""
         height = len(settings.horizons)
         self.settings = settings
         self.gram = np.zeros((height, FEATURES, FEATURES, count), np.float32)
         self.moment = np.zeros((height, FEATURES, count), np.float32)
         self.origins = np.zeros((height, count), np.float32)
         self.start = np.zeros((height, FEATURES)) if shared is None else np.asarray(shared, np.float64)
+        self.start_gram = np.zeros((height, FEATURES, FEATURES)) if gram is None else np.asarray(gram, np.float64)
+        self.start_origins = 0.0 if gram is None else PRIOR_ORIGINS
         self.shared = self.start.copy()
         self.weights = np.repeat(self.shared.astype(np.float32)[:, :, None], count, axis=2)
         slots = [horizon // STRIDE + 1 for horizon in settings.horizons]
@@ -114,7 +116,7 @@ class Ridge:
     def _solve(self) -> None:
         """The shared weights anew, and those of every twelfth series."""
         count = self.gram.shape[-1]
-        if self.turn % TURNS == 0:
+        if self.settings.pooled and self.turn % TURNS == 0:
             self._share()
         chosen = np.arange(self.turn % TURNS, count, TURNS)
         self.turn += 1
@@ -135,9 +137,12 @@ class Ridge:
 
     @property
     def typical(self) -> NDArray[np.float64]:
-        """Mean Gram of an origin over all series (horizons, features, features)."""
-        origins = self.origins.sum(axis=-1, dtype=np.float64)
-        return np.asarray(self.gram.sum(axis=-1, dtype=np.float64) / np.maximum(origins, 1.0)[:, None, None])
+        """Mean Gram of an origin over all series (horizons, features, features), and of where the weights came from."""
+        if not self.settings.pooled:
+            return self.start_gram
+        origins = self.origins.sum(axis=-1, dtype=np.float64) + self.start_origins
+        gram = self.gram.sum(axis=-1, dtype=np.float64) + self.start_gram * self.start_origins
+        return np.asarray(gram / np.maximum(origins, 1.0)[:, None, None])
 
     def _share(self) -> None:
         """Pool all series, each as if it had at most a day of origins, beside the weights that came along."""
@@ -145,7 +150,7 @@ class Ridge:
         gram = (self.gram * share[:, None, None]).sum(axis=-1, dtype=np.float64)
         moment = (self.moment * share[:, None]).sum(axis=-1, dtype=np.float64)
         origins = (self.origins * share).sum(axis=-1, dtype=np.float64)
-        mean = gram / np.maximum(origins, 1.0)[:, None, None]
+        mean = (gram + self.start_gram * self.start_origins) / np.maximum(origins + self.start_origins, 1.0)[:, None, None]
         prior = mean * PRIOR_ORIGINS + np.eye(FEATURES) * RIDGE
         right = moment + np.einsum("hfg,hg->hf", prior, self.start)
         self.shared = np.linalg.solve(gram + prior, right[..., None])[..., 0]
