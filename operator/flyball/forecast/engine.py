@@ -242,13 +242,12 @@ class Engine:
         """`slow` and `weekly` (6, series): the profiles a bin before, at, and a bin after the first and the last step of a drift's line."""
         lags = range(DRIFT_STEPS - 1, -1, -1)
         known = np.logical_and.reduce([self.history.valid(lag) for lag in lags])
-        already, before = self.drifts.slope != 0, self.drifts.end
         explained = np.concatenate([slow[3:] - slow[:3], weekly[3:] - weekly[:3]])
         ready = self.shifts.calm >= DRIFT_STEPS
-        drifting = self.drifts.look(np.stack([self.history.z(lag) for lag in lags]), known, explained, self.missed, ready)
-        if drifting.any():
-            by = self.drifts.end - np.where(already, before, self.levels.plain[3])
-            self.levels.move(drifting, self.drifts.end, slow[4], weekly[4], by)
+        self.drifts.look(np.stack([self.history.z(lag) for lag in lags]), known, explained, self.missed, ready)
+        settled = self.drifts.settled()
+        if settled.any():
+            self.levels.follow(settled, self.drifts.end, slow[4], weekly[4])
 
     def _shift(self, slow: Array, weekly: Array, rise: Array) -> None:
         """`slow` and `weekly` (3, series): the profiles a bin ago, now, in a bin; `rise`: of the slow one in the steps that are looked at."""
@@ -284,10 +283,9 @@ class Engine:
         level = self.history.to_values(self.levels.plain[2])
         given = np.where(self.skill.demoted, level, mixture)
         if self.drifts.slope.any():
-            line = self.history.to_values(
-                self.drifts.end + view.ahead[1] - view.now[1] + self.drifts.ahead(np.array(self.settings.horizons, np.float32)[:, None])
-            )
-            given = np.where(self.drifts.slope != 0, np.minimum(line, ceiling), given)
+            steps = np.array(self.settings.horizons, np.float32)[:, None]
+            line = self.history.to_values(self.drifts.end + view.ahead[1] - view.now[1] + self.drifts.ahead(steps))
+            given = given + self.drifts.share(steps) * (np.minimum(line, ceiling) - given)
         self.point = np.where(self.age >= 0, given, np.nan).astype(np.float32)
         last = self.history.to_values(self.levels.plain[0])
         self.pending.keep(view.step, predictions, last, level, mixture, self.point, self.conformal.scale(view.step), awake)
