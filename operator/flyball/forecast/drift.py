@@ -3,7 +3,7 @@
 Beside `shift`, which sees jumps. A straight line goes through the last steps; what patterns explain of its rise, by whichever explains most, is taken
 off. A drift is told when what is left is far outside what this usually gives for the series, when a line fits better than any single jump, and
 when two looks in a row say so. While it lasts forecasts go on along the line, as far ahead as a line of that length may say something. Nobody knows
-when a drift ends: its slope counts less with each step. After as many steps as its line has, the nearer averages stand where the line ends.
+when a drift ends: its slope counts less with each step. No average moves: a burst is over soon, and what is usual an hour ahead stays so.
 """
 
 from __future__ import annotations
@@ -44,7 +44,6 @@ class DriftDetector:
         self.end = np.zeros(count, np.float32)  # where the line ends
         self.most = np.zeros(count, np.float32)  # largest rise of late that looked like a drift
         self.now = np.zeros(count, np.float32)  # largest of the one that goes on
-        self.lasted = np.zeros(count, np.int32)  # looks in a row
         self.day = day
 
     def look(self, z: Array, known: Mask, explained: Array, missed: Array, ready: Mask) -> None:
@@ -76,7 +75,6 @@ class DriftDetector:
         self.said = np.where(seen, sign, 0).astype(np.int8)
         self.slope = np.where(on, beyond / np.float32(STEPS - 1), 0.0).astype(np.float32)
         self.end = np.where(on, mean + slope * np.float32((STEPS - 1) / 2), self.end).astype(np.float32)
-        self.lasted = np.where(on, self.lasted + 1, 0).astype(np.int32)
 
     def ahead(self, steps: Array) -> Array:
         """What a drift adds to the line's end (len(steps), series); 0 for who does not drift. `steps` (n, 1) ahead."""
@@ -86,14 +84,9 @@ class DriftDetector:
         """How much of a forecast `steps` (n, 1) ahead is the line's (n, series): all to twice the line's length, nothing from four times on."""
         return np.where(self.slope != 0, np.clip(2.0 - steps / (2 * STEPS), 0.0, 1.0), 0.0).astype(np.float32)
 
-    def settled(self) -> Mask:
-        """Whose drift has lasted as long as its line: no burst, and where it stands is the level now."""
-        return np.asarray(self.lasted >= STEPS)
-
     def rescale(self, change: Rescale) -> None:
         """Slopes and ends were in the old scale: who is rescaled drifts no more, or begins anew."""
         self.slope[change.which] = 0.0
-        self.lasted[change.which] = 0
         self.now[change.which] = 0.0
         self.said[change.which] = 0
 

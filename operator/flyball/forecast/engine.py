@@ -259,9 +259,6 @@ class Engine:
         explained = np.concatenate([slow[3:] - slow[:3], weekly[3:] - weekly[:3]])
         ready = self.shifts.calm >= DRIFT_STEPS
         self.drifts.look(np.stack([self.history.z(lag) for lag in lags]), known, explained, self.missed, ready)
-        settled = self.drifts.settled()
-        if settled.any():
-            self.levels.follow(settled, self.drifts.end, slow[4], weekly[4])
 
     def _shift(self, slow: Array, weekly: Array, rise: Array) -> None:
         """`slow` and `weekly` (3, series): the profiles a bin ago, now, in a bin; `rise`: of the slow one in the steps that are looked at."""

@@ -75,14 +75,6 @@ class Levels:
         self.rest[-1, which] += by[which]
         self._forget(which)
 
-    def follow(self, which: Mask, level: Array, profile: Array, weekly: Array) -> None:
-        """A drift: averages up to the middle span stand at `level`. Longer ones keep what is usual: a drift may pass as it came."""
-        self.plain[:4, which] = level[which]
-        self.ring[:, which] = level[which]
-        self.rest[:4, which] = (level - profile)[which]
-        self.week[:, which] = (level - weekly)[which]
-        self._forget(which)
-
     def rescale(self, change: Rescale, profile: Array, weekly: Array) -> None:
         """`profile` and `weekly` (series,) are the slow and the weekly profile now, converted already."""
         self.plain[:, change.which] = change.convert(self.plain[:, change.which])
