@@ -51,7 +51,7 @@ def test_status_is_a_table_of_one_namespace_or_of_all(shop: Namespace) -> None:
     code, text = flyball(shop.cluster.kubeconfig, "status", "-n", shop.name)
     assert code == 0
     (row,) = text.splitlines()[1:]
-    for part in (shop.name, "Enforce", "Ready", "50 %", "low=5%", "Fixed"):
+    for part in (shop.name, "Enforce", "Ready", "50 %", "256m=5%", "Fixed"):
         assert part in row
     assert any(shop.name in line for line in flyball(shop.cluster.kubeconfig, "status", "-A")[1].splitlines())
     code, text = flyball(shop.cluster.kubeconfig, "status", "-n", shop.name, "-o", "json")
@@ -63,7 +63,7 @@ def test_explain_finds_the_object_and_tells_why(shop: Namespace) -> None:
     code, text = flyball(shop.cluster.kubeconfig, "explain", "lslo/shop", "-n", shop.name)
     assert code == 0
     assert "Fixed" in text
-    assert "Choice: throttle targets low 0 % -> 5 %" in text
+    assert "Choice: throttle targets 256m 0 % -> 5 %" in text
     code, text = flyball(shop.cluster.kubeconfig, "explain", "lslo/nothing", "-n", shop.name)
     assert (code, text) == (1, f"Error: There is no LatencySLO nothing in namespace {shop.name}.\n")
 

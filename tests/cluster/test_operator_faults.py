@@ -27,6 +27,7 @@ LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
 @pytest.fixture
 def prometheus() -> Iterator[Prometheus]:
     server = Prometheus()
+    server.cpu = {"Deployment/cart": (0.3, 0.5, 1.0)}
     yield server
     server.stop()
 

@@ -166,7 +166,8 @@ def decide(state: CaptainState, sample: Sample, target: float, bounds: Bounds) -
     threshold = growth_threshold(target)
     excess = max(0.0, (ratio - threshold) / (1.0 - threshold))
 
-    usage = sample.usage / sample.elapsed
+    # A throttled period has used its quota, whatever another counter says: what looks idle and is throttled all the time is not idle.
+    usage = max(sample.usage / sample.elapsed, ratio * quota)
     excess *= min(1.0, max(0.0, (usage / quota - USED_UP_FROM) / (1.0 - USED_UP_FROM)))
     state = CaptainState(
         (*state.usages, usage)[-USAGE_SAMPLES:],
