@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 from flyball.forecast import state
 from flyball.forecast.aggregate import Aggregator
 from flyball.forecast.conformal import Conformal
+from flyball.forecast.drift import STEPS as DRIFT_STEPS
+from flyball.forecast.drift import DriftDetector
 from flyball.forecast.experts import View, ensemble, priors
 from flyball.forecast.forecast import Forecast, Reason
 from flyball.forecast.history import Array, History, Mask, Rescale
@@ -67,6 +69,7 @@ class Engine:
         self.peaks = Peaks(count, settings)
         self.levels = Levels(count, settings)
         self.shifts = ShiftDetector(count, settings)
+        self.drifts = DriftDetector(count, settings.day)
         self.experts = ensemble(count, settings, begin, self.static.shape[1])
         self.aggregator = Aggregator(priors(self.experts, settings), len(settings.horizons), count, MEMORY_DAYS * settings.day)
         self.conformal = Conformal(count, settings)
@@ -76,6 +79,7 @@ class Engine:
         self.age = np.full(count, -1, np.int64)  # steps since a series' first value
         self.change = np.full(count, SMALLEST_CHANGE, np.float32)
         self.point = np.full((len(settings.horizons), count), np.nan, np.float32)
+        self.missed = np.zeros(count, np.float32)  # errors of the combination at the horizons of a drift's line, in z, a step ahead
         self.weights = np.zeros((len(self.experts), len(settings.horizons), count), np.float32)
 
     @property
@@ -161,7 +165,7 @@ class Engine:
                 found.append(Reason.COLD_START)
             elif stale[series]:
                 found.append(Reason.STALE)
-            elif self.shifts.left[series]:
+            elif self.shifts.left[series] or self.drifts.slope[series]:
                 found.append(Reason.SHIFTED)
             else:
                 found.append(Reason.NO_SKILL if lost[series] else Reason.OK)
@@ -201,7 +205,8 @@ class Engine:
         self.peaks.update(step, self.history)
         settings, history, z = self.settings, self.history, self.history.z()
         day_ready, week_ready = self.profiles.ready(self.age)
-        around = (step - settings.bin_steps, step + settings.bin_steps)
+        begun = step - DRIFT_STEPS + 1
+        around = [moment + away for moment in (begun, step) for away in (-settings.bin_steps, 0, settings.bin_steps)]
         steps = [step - SHIFT_STEPS, step, *(step + horizon for horizon in settings.horizons), *around]
         fast, slow, weekly = self._profiles(steps, day_ready, week_ready)
         opened, opened_week = (now & ~before for now, before in zip((day_ready, week_ready), self.profiles.ready(self.age - 1), strict=True))
@@ -219,7 +224,8 @@ class Engine:
             self.levels.start(first)
         self._usual(z - before, known & ~first)
         if settings.shift:
-            self._shift(slow[[-2, 1, -1]], weekly[[-2, 1, -1]], slow[1] - slow[0])
+            self._drift(slow[-6:], weekly[-6:])
+            self._shift(slow[-3:], weekly[-3:], slow[1] - slow[0])
         third = settings.spans[1] // 3
         return View(
             step=step,
@@ -227,7 +233,7 @@ class Engine:
             history=history,
             levels=self.levels,
             now=(fast[1], slow[1], weekly[1]),
-            ahead=(fast[2:-2], slow[2:-2], weekly[2:-2]),
+            ahead=(fast[2:-6], slow[2:-6], weekly[2:-6]),
             # A day before the steps ahead, but never ahead of now: a day before a day ahead is now.
             yesterday=history.around([max(history.half, settings.day - horizon) for horizon in settings.horizons]),
             yesterday_now=history.around([settings.day + back * third for back in (0, 1, 2)]).mean(axis=0),
@@ -245,6 +251,14 @@ class Engine:
         # One jump does not make a series wild: what counts is at most ten times what was usual, once that is known.
         size = np.where(self.history.seen > self.settings.spans[1], np.minimum(size, 10.0 * self.change), size)
         self.change += np.where(known, gain * (size - self.change), 0.0).astype(np.float32)
+
+    def _drift(self, slow: Array, weekly: Array) -> None:
+        """`slow` and `weekly` (6, series): the profiles a bin before, at, and a bin after the first and the last step of a drift's line."""
+        lags = range(DRIFT_STEPS - 1, -1, -1)
+        known = np.logical_and.reduce([self.history.valid(lag) for lag in lags])
+        explained = np.concatenate([slow[3:] - slow[:3], weekly[3:] - weekly[:3]])
+        ready = self.shifts.calm >= DRIFT_STEPS
+        self.drifts.look(np.stack([self.history.z(lag) for lag in lags]), known, explained, self.missed, ready)
 
     def _shift(self, slow: Array, weekly: Array, rise: Array) -> None:
         """`slow` and `weekly` (3, series): the profiles a bin ago, now, in a bin; `rise`: of the slow one in the steps that are looked at."""
@@ -278,13 +292,22 @@ class Engine:
         self.weights = self.aggregator.weights(awake)
         mixture = (self.weights * predictions).sum(axis=0)
         level = self.history.to_values(self.levels.plain[2])
-        self.point = np.where(self.age >= 0, np.where(self.skill.demoted, level, mixture), np.nan).astype(np.float32)
+        given = np.where(self.skill.demoted, level, mixture)
+        if self.drifts.slope.any():
+            steps = np.array(self.settings.horizons, np.float32)[:, None]
+            line = self.history.to_values(self.drifts.end + view.ahead[1] - view.now[1] + self.drifts.ahead(steps))
+            given = given + self.drifts.share(steps) * (np.minimum(line, ceiling) - given)
+        self.point = np.where(self.age >= 0, given, np.nan).astype(np.float32)
         last = self.history.to_values(self.levels.plain[0])
         self.pending.keep(view.step, predictions, last, level, mixture, self.point, self.conformal.scale(view.step), awake)
 
     def _learn(self, step: int, matured: Matured, values: Array, known: Mask) -> None:
         lengths = np.array(self.settings.horizons)[matured.horizons]
         use = known & (self.age + 1 >= lengths[:, None]) & np.isfinite(matured.given)
+        near = lengths <= max(DRIFT_STEPS, self.settings.horizons[0])
+        if near.any():
+            missed = (self.history.to_z(values) - self.history.to_z(matured.mixture[near])).sum(axis=0) / np.float32(lengths[near].sum())
+            self.missed = np.where(use[near].all(axis=0), missed, 0.0).astype(np.float32)
         self.aggregator.learn(matured, values, use, self.history.size)
         given = np.where(use, matured.given, np.float32(0.0))
         self.conformal.learn(matured, step, self.history.to_z(values) - self.history.to_z(given), use)
@@ -300,5 +323,6 @@ class Engine:
         _, slow, weekly = self._profiles([step], *self.profiles.ready(self.age))
         self.levels.rescale(change, slow[0], weekly[0])
         self.shifts.rescale(change)
+        self.drifts.rescale(change)
         for expert in self.experts:
             expert.rescale(change)

@@ -36,6 +36,7 @@ class ShiftDetector:
         self.usual = np.zeros(count, np.float32)
         self.looks = np.zeros(count, np.int32)
         self.left = np.zeros(count, np.int32)
+        self.calm = np.zeros(count, np.int32)  # looks since the last shift or return
         self.before = np.zeros(count, np.float32)  # level less profile from before the last shift
         self.by = np.zeros(count, np.float32)  # the last shift while it may still return, else 0
         self.day = settings.day
@@ -74,6 +75,7 @@ class ShiftDetector:
         self.left = np.where(shifted, REST_STEPS, np.where(returned, 0, np.maximum(self.left - 1, 0))).astype(np.int32)
         self.before = np.where(shifted, before - profile, self.before).astype(np.float32)
         self.by = np.where(shifted, by, np.where(self.left > 0, self.by, 0.0)).astype(np.float32)
+        self.calm = np.where(shifted | returned, 0, self.calm + 1).astype(np.int32)
         return shifted | returned, by, level
 
     def rescale(self, change: Rescale) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 3
+VERSION = 4
 HEADER = "header"
 
 

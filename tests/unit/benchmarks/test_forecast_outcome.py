@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.benchmarks.forecast.outcome import cells, hull, ours, product
+from tests.benchmarks.forecast.outcome import bound, cells, hull, ours, product
 from tests.benchmarks.forecast.outcome.cells import Curve
 from tests.benchmarks.forecast.outcome.load import PER_MINUTE, Load, view
 from tests.benchmarks.forecast.outcome.policies import Variant, lead_minutes, peers
@@ -106,6 +106,15 @@ def test_a_policy_with_a_forecast_wishes_more_before_the_daily_rise(policy: str)
     assert load.seen[rise - 8] < 1.01
 
 
+def test_the_bound_knows_the_means_of_five_minutes_that_come_and_no_single_minute() -> None:
+    demand = np.ones(80 * PER_MINUTE)
+    demand[40 * PER_MINUTE : 41 * PER_MINUTE] = 6.0
+    demand[60 * PER_MINUTE :] = 3.0
+    wish = bound.wish(build(demand), 8)[::PER_MINUTE]  # a start-up of 2 min: three minutes ahead
+    assert wish[34] == 1.0 and wish[35:43].tolist() == [2.0] * 8 and wish[43] == 1.0
+    assert wish[59] == 3.0 and wish[56] == pytest.approx(1.0 + 2 * 2.0 / 5)
+
+
 def test_our_wish_takes_the_last_forecast_delivered_up_to_the_lead() -> None:
     load = view("made", 5, 0, np.ones(40), np.full(40, 2))
     made = np.arange(10.0)[:, None, None] * 100 + np.arange(len(ours.AHEAD))[None, :, None] + np.zeros((1, 1, len(ours.QUANTILES)))
@@ -150,6 +159,9 @@ def test_the_summary_takes_start_ups_of_two_and_five_minutes_and_says_what_an_or
     found = cells.summary(mine, {"p": peer}, {quick: np.ones(3), slow: np.full(3, 8.0)})
     assert found["replica_hours_ratio_vs_best_peer"] == pytest.approx(0.9) == found["replica_hours_ratio_worst_cell"]
     assert found["replica_hours_ratio_of_the_oracle"] == pytest.approx(0.8)
+    assert "replica_hours_ratio_of_known_means" not in found
+    known = cells.summary(mine, {"p": peer}, {quick: np.ones(3), slow: np.full(3, 8.0)}, {quick: curve(0.0, 2.0), slow: curve(0.0, 8.5)})
+    assert known["replica_hours_ratio_of_known_means"] == pytest.approx(0.85)
     assert (found["outcome_cells"], found["outcome_cells_lost"]) == (1.0, 0.0)
 
 

@@ -37,6 +37,12 @@ def history(usage: float = 0.3, *, margin: float = 0.0) -> CaptainState:
     return CaptainState(usages=(usage,) * USAGE_SAMPLES, margin=margin)
 
 
+def test_a_load_that_rises_is_followed_by_its_newest_seconds_where_the_target_asks_for_no_headroom() -> None:
+    usages = (0.3,) * 26 + (0.4,) * 4
+    assert wanted_quota(usages, 0.0, BOUNDS) == pytest.approx(0.4 * ABOVE_MEAN)
+    assert wanted_quota(usages[:-4] + (0.2,) * 4, 0.0, BOUNDS) == pytest.approx(0.26 * ABOVE_MEAN)  # a load that falls by the mean of ten
+
+
 def test_a_container_that_never_throttles_is_cut_towards_what_it_uses() -> None:
     _, move = decide(history(), sample(), 0.0, BOUNDS)
     assert move.reason is Reason.CUT

@@ -11,8 +11,12 @@ from typing import Any
 from flyball.cpu.tower.arms import Arms
 from flyball.slo import Budget, Objective
 
-TARGET_MAX = 0.50
-"""Highest throttle target: above it the captain would hold a quota below the mean of what is used (`captain.TARGET_MOST`)."""
+TARGET_MAX = 0.40
+"""Highest throttle target. At 0.5 the captain holds a quota at a twentieth above the mean of what is used (`captain.ABOVE_MEAN`) and no more: where
+load then rises by two thirds within 11 s, workers that wait for each other stand still (docs/designs/0008-cpu-control.md)."""
+
+TARGET_SCALE = 0.50
+"""Target of the group that uses most at full pressure, before TARGET_MAX cuts it: from there on the others alone come closer to it."""
 
 CHECKPOINT_VERSION = 1
 

@@ -60,7 +60,7 @@ def echoed(values: Array, pool: Pool, static: Array) -> Array:
     """The next 24 hours (24, n) of 48 (48, n), never negative."""
     level, size = values[-DAY:].mean(axis=0), measure(values)[1]
     tails = pool.echo(np.clip((values - level) / size, -CLIP, CLIP).T, static)
-    return np.maximum(level + size * tails.T, np.float32(0.0))
+    return np.asarray(np.maximum(level + size * tails.T, np.float32(0.0)), values.dtype)
 
 
 def waves(values: Array, static: Array) -> Waves:

@@ -75,7 +75,7 @@ def continued(values: Array, weights: Array, moved: float = MOVED) -> Array:
     x = (values - mean) / size
     last = np.float32(moved) * (1 - np.clip(likeness(x), 0, 1))
     change = (1 - last) * np.einsum("fhn,hf->hn", features(x), weights) + last * x[-1]
-    return np.maximum(mean + size * change, np.float32(0.0))
+    return np.asarray(np.maximum(mean + size * change, np.float32(0.0)), values.dtype)
 
 
 class TwoDays(Stateless):

@@ -64,8 +64,10 @@ def ratios_to_best_peer(ours: dict[Cell, Curve], peers: dict[str, dict[Cell, Cur
     return found, lost
 
 
-def summary(ours: dict[Cell, Curve], peers: dict[str, dict[Cell, Curve]], oracle: dict[Cell, Array]) -> dict[str, float]:
-    """The summary's keys, over start-ups of 2 and 5 min at 1 %; and what the oracle, which misses nothing, would score."""
+def summary(
+    ours: dict[Cell, Curve], peers: dict[str, dict[Cell, Curve]], oracle: dict[Cell, Array], bound: dict[Cell, Curve] | None = None
+) -> dict[str, float]:
+    """The summary's keys, over start-ups of 2 and 5 min at 1 %; and what the oracle, which misses nothing, and the bound would score."""
     ratios, lost = ratios_to_best_peer(ours, peers, HEADLINE_LEVEL)
     head = {cell: ratio for cell, ratio in ratios.items() if cell[2] in HEADLINE_STARTUPS}
     single = []
@@ -83,6 +85,9 @@ def summary(ours: dict[Cell, Curve], peers: dict[str, dict[Cell, Curve]], oracle
     }
     if single:
         found["replica_hours_ratio_vs_best_single_peer"] = max(single)
+    if bound:
+        known = np.array([bound[cell].at(HEADLINE_LEVEL) / _cheapest(peers, cell) for cell in head])
+        found["replica_hours_ratio_of_known_means"] = geometric_mean(known[np.isfinite(known)])
     return found
 
 

@@ -31,8 +31,8 @@ LOOK_STEPS = 1
 LOOK_SECONDS = LOOK_STEPS * STEP_SECONDS
 MOST = 100_000
 QUANTILES = (0.5, 0.8, 0.95)
-DOWNS = (60, 300)
-"""Seconds of stabilisation before replicas go."""
+DOWNS = (60,)
+"""Seconds of stabilisation before replicas go. 300, HPA's default, was never the cheapest in runs that had it beside, and is half of the time."""
 TOLERANCES = (0.0, 0.1)
 RUN_IN_STEPS = 240
 """An hour before what counts: twelve times the longest stabilisation. Before it the planner would see nothing that it remembers but the peak."""

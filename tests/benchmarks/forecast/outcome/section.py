@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.benchmarks.forecast.cache import cached, source_of
-from tests.benchmarks.forecast.outcome import cells, ours, product
+from tests.benchmarks.forecast.outcome import bound, cells, ours, product
 from tests.benchmarks.forecast.outcome.cells import Cell, Curve, Curves
 from tests.benchmarks.forecast.outcome.load import SIZES, STEP_SECONDS, Load, loads, traces
 from tests.benchmarks.forecast.outcome.policies import Variant, peers
@@ -80,6 +80,7 @@ def section(
 
     for variant in peers():
         add(variant)
+    add(bound.VARIANT, source_of(bound.__name__))
     if with_engine:
         version = source_of("flyball.forecast", f"{PACKAGE}.ours", "tests.benchmarks.forecast.enginerun")
         made = ours.forecasts([load for of_trace in by_trace for load in of_trace])
@@ -92,9 +93,9 @@ def section(
             curves[product.NAME, label] = of_cells
     labels = chosen or cells.best_variants(curves, best)
     shown = {policy: curves[policy, label] for policy, label in labels.items() if (policy, label) in curves}
-    rivals = {policy: each for policy, each in shown.items() if policy not in (ours.PLAIN, product.NAME)}
+    rivals = {policy: each for policy, each in shown.items() if policy not in (ours.PLAIN, product.NAME, bound.NAME)}
     rows = cells.rows(shown, labels, best)
     mine = shown.get(product.NAME, shown.get(ours.PLAIN))
-    summary = cells.summary(mine, rivals, best) if mine is not None else {}
+    summary = cells.summary(mine, rivals, best, shown.get(bound.NAME)) if mine is not None else {}
     pictured = [cell for cell in best if cell[1] == 20 and cell[2] in cells.HEADLINE_STARTUPS]
     return rows + cells.plotted(shown, best, pictured), summary
