@@ -58,7 +58,7 @@ def left_behind() -> list[str]:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.CompletedProcess[str], Path]]:
     output = tmp_path_factory.mktemp("demo")
-    options = ["--minutes", "1", "--observe-minutes", "0.5"]
+    options = ["--minutes", "2", "--observe-minutes", "0.5"]
     yield subprocess.run(command(output, *options), cwd=ROOT, capture_output=True, text=True, timeout=400, check=False), output
 
 
@@ -71,8 +71,8 @@ def test_the_demo_saves_cores_without_an_error_and_says_so(finished: tuple[subpr
     granted = sum(int(limit.rstrip("m")) for limit in limits) / 1000
     assert result["cores_granted"] == pytest.approx(granted, rel=0.05)
     assert 0.1 < result["cores_used_mean"] < result["cores_allocated_mean"] < granted
-    # Little, because beside other work on the machine the guard gives back for a part of this one minute.
-    assert result["saved_percent"] > 10
+    # Little, because beside other work on the machine the guard gives everything back for a minute.
+    assert result["saved_percent"] > 5
     assert result["observe"]["saved_percent"] == pytest.approx(0, abs=2)
     assert result["requests"] > 1000
     assert result["errors"] == result["observe"]["errors"] == 0
