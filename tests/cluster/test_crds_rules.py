@@ -125,6 +125,7 @@ REFUSED = [
     Refused("a floor above every node", f"{WORKLOAD}.containers", containers(cpu={"min": "1000.001"}), "cpu.min", "and at most 1000"),
     Refused("Fixed without its target", "spec.policy", {"type": "Fixed"}, "spec.policy", FIXED),
     Refused("Budget with a fixed target", "spec.policy", {"throttlePercent": "5"}, "spec.policy", FIXED),
+    Refused("Bandit with a fixed target", "spec.policy", {"type": "Bandit", "throttlePercent": "5"}, "spec.policy", FIXED),
     Refused("a fixed target above 30 %", "spec.policy", {"type": "Fixed", "throttlePercent": "30.001"}, "policy.throttlePercent", THROTTLE),
     Refused("a fixed target that is no number", "spec.policy", {"type": "Fixed", "throttlePercent": "some"}, "policy.throttlePercent", THROTTLE),
     Refused("requests that follow", "spec.actuators.requests.policy", "Follow", "requests.policy", "Follow is not in this version: requests stay"),

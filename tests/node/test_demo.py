@@ -72,7 +72,7 @@ def test_the_demo_saves_cores_without_an_error_and_says_so(finished: tuple[subpr
     assert result["cores_granted"] == pytest.approx(granted, rel=0.05)
     assert 0.1 < result["cores_used_mean"] < result["cores_allocated_mean"] < granted
     # Little, because beside other work on the machine the guard gives everything back for a minute.
-    assert result["saved_percent"] > 5
+    assert result["saved_percent"] > 10
     assert result["observe"]["saved_percent"] == pytest.approx(0, abs=2)
     assert result["requests"] > 1000
     assert result["errors"] == result["observe"]["errors"] == 0

@@ -11,13 +11,13 @@ HALF_LIFE_SECONDS = 3600.0
 """A release, a node, a mix that changes: after an hour what was seen counts half."""
 
 CELLS_AN_OCTAVE = 2
-"""Loads are told apart by steps of 41 %: within one, what is safe changes by less than a step of the ladder."""
+"""Loads are told apart by steps of 41 %. A guess, as are the width of the kernel and the half-life."""
 
 LOAD_WIDTH = 1.0
 """Width of the kernel over loads, in such steps."""
 
 DOUBTED = 0.05
-"""What is left of an hour of evidence then weighs as three minutes: the surge itself, a minute or two, weighs against it."""
+"""An hour of evidence then weighs as three minutes, so that the surge itself, a minute or two, weighs against it."""
 
 FORGOTTEN = 0.05
 """Allowed slow requests below which a cell says nothing."""
@@ -36,10 +36,9 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Arms:
-    """Tallies by (load cell, step), the step in force and since when (Unix time)."""
+    """Tallies by (load cell, step), and since when the step in force stands (Unix time; 0: not known)."""
 
     seen: Mapping[tuple[int, int], Tally] = field(default_factory=dict)
-    arm: int = 0
     since: float = 0.0
 
     def near(self, step: int, load: float) -> Tally:
@@ -72,7 +71,7 @@ class Arms:
 
     def to_json(self) -> dict[str, Any]:
         rows = [[*key, round(its.slow, 3), round(its.allowed, 3)] for key, its in self.seen.items()]
-        return {"arm": self.arm, "since": self.since, "seen": rows}
+        return {"since": self.since, "seen": rows}
 
     @classmethod
     def from_json(cls, stored: Any) -> Arms:
@@ -82,7 +81,7 @@ class Arms:
         since = float(stored["since"])
         if not all(math.isfinite(value) and value >= 0 for value in (*numbers, since)):
             raise ValueError("tallies must be finite and not negative")
-        return cls(seen, int(stored["arm"]), since)
+        return cls(seen, since)
 
 
 def _exact(load: float) -> float:

@@ -29,8 +29,7 @@ STEP_GROWTH = LOWEST ** (-7.0 / (STEPS - 1))
 applications: docs/designs/0008-cpu-control.md). The first step, from no throttling, is no larger than the others."""
 
 BURSTS = 4.0
-"""Slow requests come together: a minute's count varies about four times as much as independent ones would (Social-Network and Train-Ticket at a
-pressure that is held), so that four of them say as much as one."""
+"""Slow requests come together, so that four of them are taken to say as much as one that stands alone. A guess, towards capacity."""
 
 DOUBT_Z = 1.2816
 """Normal quantile of `Settings.doubt` = .1."""
@@ -44,16 +43,17 @@ def propose(state: TowerState, observation: Observation, settings: Settings) -> 
     state = sane(state, observation, settings)
     if not observation.readings:
         return state, Proposal(0.0, Reason.START, "No objective has been read yet: no throttling is tolerated.")
+    if not state.arms.since:  # another policy may have moved the pressure until now
+        state = replace(state, arms=replace(state.arms, since=observation.time))
     forbidden = [found for reading in observation.readings if (found := unsafe(state, reading, observation, settings)) is not None]
-    surge = state.arms.arm > 0 and any(found.reason is Reason.GUARD for found in forbidden)
+    surge = state.pressure > 0 and any(found.reason is Reason.GUARD for found in forbidden)
     arms = _learned(replace(state, arms=state.arms.doubted()) if surge else state, observation, settings)
     state = replace(state, arms=arms)
-    free = not forbidden
+    free, before = not forbidden, place(state.pressure)
     chosen = _choose(state, _governing(observation), observation, settings) if free else min(forbidden, key=lambda proposal: proposal.pressure)
     state = remember(state, chosen, observation, settings)
-    arm = place(chosen.pressure)
-    moved = arm != arms.arm
-    return replace(state, arms=replace(arms, arm=arm, since=observation.time if moved else arms.since)), chosen
+    moved = place(state.pressure) != before
+    return replace(state, arms=replace(arms, since=observation.time) if moved else arms), chosen
 
 
 def place(pressure: float) -> int:
@@ -80,26 +80,23 @@ def _upper(seen: Tally) -> float:
 
 
 def _choose(state: TowerState, reading: Reading, observation: Observation, settings: Settings) -> Proposal:
-    arms, load = state.arms, reading.total / reading.seconds
-    aim = aim_of(reading, settings)
-    burn = reading.slow / reading.total / reading.objective.allowed_share if reading.total else math.nan
-    seen = f"{reading.objective.name}: burn {burn:.2f} at {load:.0f} requests/s" if reading.total else f"{reading.objective.name}: no requests"
+    load, aim, burn, now = _load(reading), aim_of(reading, settings), reading.burn, place(state.pressure)
+    seen = f"{reading.objective.name}: burn {burn:.2f} at {load:.0f} requests/s"
     above = surely_above(reading, aim, settings)
-    settled = _settled(state, reading, observation)
-    if not reading.total or (not settled and not above):
+    if not above and not _settled(state, reading, observation):
         return Proposal(state.pressure, Reason.HOLD, f"{seen}; the pressure of now does not show in full yet.", reading, burn)
     if above and observation.time < state.cut_until:
         return Proposal(state.pressure, Reason.HOLD, f"{seen}: the last cut does not show in full yet; targets stay.", reading, burn)
-    limits = bounds(arms, load)
+    limits = bounds(state.arms, load)
     best = max(step for step, limit in enumerate(limits) if limit <= aim or step == 0)
     if above:
-        best = min(best, max(0, arms.arm - 1))
+        best = min(best, max(0, now - 1))
     elif observation.time < state.hold_until:
-        best = min(best, arms.arm)
+        best = min(best, now)
     step = LADDER[best]
     other = (Alternative(f"pressure {LADDER[best + 1]:.2f}", f"may burn up to {limits[best + 1]:.2f}"),) if best + 1 < len(LADDER) else ()
     message = f"{seen}; pressure {step:.2f} is the highest within reach that surely burns less than {aim:.2f} at this load ({limits[best]:.2f})."
-    reason = Reason.SPEND if best > arms.arm else Reason.SAVE if best < arms.arm else Reason.HOLD
+    reason = Reason.SPEND if best > now else Reason.SAVE if best < now else Reason.HOLD
     wait = reading.seconds if reason is Reason.SAVE else 0.0
     return Proposal(step, reason, message, reading, burn, f"Burn of at most {limits[best]:.2f}.", other, wait)
 
@@ -115,8 +112,8 @@ def _learned(state: TowerState, observation: Observation, settings: Settings) ->
     reading = _governing(observation)
     if not _settled(state, reading, observation) and not surely_above(reading, aim_of(reading, settings), settings):
         return arms
-    share = min(1.0, elapsed / reading.seconds)
-    return arms.noted(arms.arm, reading.total / reading.seconds, share * reading.slow, share * reading.total * reading.objective.allowed_share)
+    share = min(1.0, elapsed / max(1.0, reading.seconds))
+    return arms.noted(place(state.pressure), _load(reading), share * reading.slow, share * reading.total * reading.objective.allowed_share)
 
 
 def _settled(state: TowerState, reading: Reading, observation: Observation) -> bool:
@@ -125,7 +122,10 @@ def _settled(state: TowerState, reading: Reading, observation: Observation) -> b
 
 
 def _governing(observation: Observation) -> Reading:
-    def burn(reading: Reading) -> float:
-        return reading.slow / reading.total / reading.objective.allowed_share if reading.usable and reading.total > 0 else -1.0
+    """The one that burns fastest."""
+    return max(observation.readings, key=lambda reading: reading.burn)
 
-    return max(observation.readings, key=burn)
+
+def _load(reading: Reading) -> float:
+    """Requests a second."""
+    return reading.total / max(1.0, reading.seconds)

@@ -89,7 +89,7 @@ def at_least(count: float, mean: float) -> float:
 
 def unsafe(state: TowerState, reading: Reading, observation: Observation, settings: Settings) -> Proposal | None:
     """What any policy must do about a reading before it spends: signals lost, a standstill, a surge, a budget overdrawn. None: it may spend."""
-    name, budget, allowed = reading.objective.name, reading.budget, reading.objective.allowed_share
+    name, budget = reading.objective.name, reading.budget
     if not reading.usable or reading.age_seconds > settings.stale_seconds:
         return _without_signals(state, reading, observation, settings)
     before, held = due(state.rates, reading), held_up(observation.workloads)
@@ -101,13 +101,13 @@ def unsafe(state: TowerState, reading: Reading, observation: Observation, settin
         return Proposal(0.0, Reason.GUARD, message, reading, expected="Requests that wait end within the minute.")
     if reading.total == 0:
         return Proposal(state.pressure, Reason.HOLD, f"{name}: no requests in the last {reading.seconds:.0f} s; targets stay.", reading)
-    burn = reading.slow / reading.total / allowed
+    burn = reading.burn
     guard_burn = _by_window(reading, settings, settings.guard_burn, settings.guard_burn_hour)
-    if burn >= guard_burn and at_least(reading.slow, reading.total * allowed) < settings.doubt:
-        message = f"{_seen(reading, burn)}: a surge; everything is given back for {_longest_hold(observation, settings):.0f} s."
+    if burn >= guard_burn and surely_above(reading, 1.0, settings):
+        message = f"{_seen(reading)}: a surge; everything is given back for {_longest_hold(observation, settings):.0f} s."
         return Proposal(0.0, Reason.GUARD, message, reading, burn, "Slow requests fall back within the minute.", (_hold(reading, burn),))
     if budget.left <= 0:
-        message = f"{_seen(reading, burn)}; the window's budget is overdrawn ({budget.left:.0%} left): no throttling is tolerated until it recovers."
+        message = f"{_seen(reading)}; the window's budget is overdrawn ({budget.left:.0%} left): no throttling is tolerated until it recovers."
         return Proposal(0.0, Reason.OVERDRAWN, message, reading, burn, "The budget recovers as slow minutes leave the window.")
     return None
 
@@ -127,22 +127,20 @@ def _for_reading(state: TowerState, reading: Reading, observation: Observation, 
     forbidden = unsafe(state, reading, observation, settings)
     if forbidden is not None:
         return forbidden
-    allowed = reading.objective.allowed_share
-    burn, aim = reading.slow / reading.total / allowed, aim_of(reading, settings)
-    seen = _seen(reading, burn)
+    burn, aim, seen = reading.burn, aim_of(reading, settings), _seen(reading)
     if surely_above(reading, aim, settings):
         if observation.time < state.cut_until:
             return Proposal(state.pressure, Reason.HOLD, f"{seen}: the last cut does not show in full yet; targets stay.", reading, burn)
         return _save(state, reading, burn, aim, seen, observation, settings)
-    below = at_least(reading.slow + 1, reading.total * allowed * aim) > 1.0 - settings.doubt
+    below = at_least(reading.slow + 1, reading.total * reading.objective.allowed_share * aim) > 1.0 - settings.doubt
     if below and observation.time >= state.hold_until:
         return _spend(state, reading, burn, aim, seen, observation, settings)
     why = "waiting for the last surge to leave the readings" if below else "about the aim, as far as so many requests tell"
     return Proposal(state.pressure, Reason.HOLD, f"{seen}: {why} ({aim:.2f}); targets stay.", reading, burn)
 
 
-def _seen(reading: Reading, burn: float) -> str:
-    return f"{reading.objective.name}: {reading.slow:.0f} of {reading.total:.0f} requests slow in {reading.seconds:.0f} s, burn {burn:.2f}"
+def _seen(reading: Reading) -> str:
+    return f"{reading.objective.name}: {reading.slow:.0f} of {reading.total:.0f} requests slow in {reading.seconds:.0f} s, burn {reading.burn:.2f}"
 
 
 def _by_window(reading: Reading, settings: Settings, minutes: float, hours: float) -> float:

@@ -63,6 +63,11 @@ class Reading:
         return max(0.0, self.total - self.good)
 
     @property
+    def burn(self) -> float:
+        """Slow requests over allowed ones of the latest reading; NaN without requests."""
+        return self.slow / self.total / self.objective.allowed_share if self.total > 0 else math.nan
+
+    @property
     def usable(self) -> bool:
         return all(map(math.isfinite, (self.good, self.total, self.seconds, self.age_seconds))) and self.total >= 0
 

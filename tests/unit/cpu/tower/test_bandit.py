@@ -15,7 +15,7 @@ from flyball.cpu import tower
 from flyball.cpu.tower import Reason, TowerState
 from flyball.cpu.tower.arms import CELLS_MOST, HALF_LIFE_SECONDS, Arms
 from flyball.cpu.tower.bandit import LADDER, STEP_GROWTH, bounds, place
-from flyball.slo import Objective
+from flyball.slo import Budget, Objective
 from tests.unit.cpu.tower.plant import Plant
 
 BANDIT = tower.Settings(policy="bandit")
@@ -57,7 +57,7 @@ def test_at_a_load_never_seen_nothing_is_throttled() -> None:
 
 def test_a_surge_gives_everything_back_and_is_held_against_the_pressure() -> None:
     its = plant(1, knee=0.1).run(60)
-    before, known = bounds(its.state.arms, its.rate)[its.state.arms.arm], its.state.pressure
+    before, known = bounds(its.state.arms, its.rate)[place(its.state.pressure)], its.state.pressure
     its.knee = 0.004
     its.run(2)
     assert Reason.GUARD in its.reasons[-8:]
@@ -82,10 +82,10 @@ def test_a_restart_forgets_nothing() -> None:
     split.run(15)
     assert split.decision is not None and whole.decision is not None
     assert split.target == pytest.approx(whole.target, rel=0.3)
-    assert split.state.arms.arm == pytest.approx(whole.state.arms.arm, abs=2)
+    assert place(split.state.pressure) == pytest.approx(place(whole.state.pressure), abs=2)
 
 
-@pytest.mark.parametrize("broken", [{"arm": "x", "since": 0, "seen": []}, {"seen": 3}, {"arm": 1, "since": 0, "seen": [[1, 2, "nan", 1]]}, 5])
+@pytest.mark.parametrize("broken", [{"since": "x", "seen": []}, {"seen": 3}, {"since": 0, "seen": [[1, 2, "nan", 1]]}, 5])
 def test_a_checkpoint_that_is_none_begins_afresh(broken: object) -> None:
     stored = TowerState(pressure=0.5).to_json()
     assert TowerState.from_json(json.loads(json.dumps({**stored, "arms": broken}))) == TowerState()
@@ -139,8 +139,33 @@ def test_the_ladder_begins_with_nothing_and_ends_with_all() -> None:
 
 
 def test_requests_of_none_keep_the_pressure() -> None:
-    state = replace(TowerState(pressure=LADDER[5], last_time=985.0, last_good_reading=985.0), arms=Arms(arm=5, since=0.0))
+    state = replace(TowerState(pressure=LADDER[5], last_time=985.0, last_good_reading=985.0), arms=Arms(since=1.0))
     its = plant(1)
     its.state, its.rate = state, 0.0
     its._decide()
     assert its.state.pressure == LADDER[5]
+
+
+def test_what_another_policy_had_in_force_is_learned_of_once_readings_show_nothing_else() -> None:
+    its = plant(1, knee=0.3)
+    its.state = TowerState(pressure=0.5, last_time=its.now, last_good_reading=its.now)
+    looks = 0
+    while not its.state.arms.seen:
+        its.run(0.25)
+        looks += 1
+    assert looks > 3, "the first readings hold what was before"
+    assert {step for _, step in its.state.arms.seen} == {place(0.5)}
+
+
+@given(
+    st.floats(0, 1),
+    st.lists(st.tuples(st.floats(allow_nan=True), st.floats(allow_nan=True), st.floats(0, 300), st.floats(0, 1e9)), max_size=3),
+    st.floats(0, 2e9),
+)
+def test_whatever_is_read_targets_stay_within_their_bounds(pressure: float, rows: list[tuple[float, ...]], time: float) -> None:
+    budget = Budget(1000, 5, 10, 0, 1)
+    readings = tuple(tower.Reading(HOUR, budget, good, total, seconds, age) for good, total, seconds, age in rows)
+    state = TowerState(pressure=pressure, last_time=1e9, last_good_reading=1e9, arms=arms_of([(3, 20.0, 1.0, 9.0)]))
+    state, decision = tower.decide(state, tower.Observation(time, readings, ()), BANDIT)
+    assert 0.0 <= state.pressure <= 1.0
+    assert all(0.0 <= target <= 0.4 for target in decision.targets.values())
