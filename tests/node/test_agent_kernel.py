@@ -22,6 +22,8 @@ from tests.unit.cgroup.trees import ROOT, make_group, needs_kernel, real_root
 pytestmark = [pytest.mark.node, needs_kernel]
 
 LIMIT_US = 10_000
+CPU = 1  # that is fought for
+HOG = "import os\nos.sched_setaffinity(0, {CPU})\nopen({procs!r}, 'w').write(str(os.getpid()))\nwhile True: pass\n"
 # Two processes, parent and child, that work for the given share of each 50 ms.
 WORK = """
 import os, sys, time
@@ -41,14 +43,16 @@ class Tree:
         self._group = group
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def work(self, cores: float) -> None:
+    def work(self, cores: float, cpu: int | None = None) -> None:
         self._processes.append(
             subprocess.Popen(
                 [
                     sys.executable,
                     "-S",
                     "-c",
-                    f"import os\nopen({str(self._group / 'cgroup.procs')!r}, 'w').write(str(os.getpid()))\n{WORK}",
+                    f"import os\nopen({str(self._group / 'cgroup.procs')!r}, 'w').write(str(os.getpid()))\n"
+                    + (f"os.sched_setaffinity(0, {{{cpu}}})\n" if cpu is not None else "")
+                    + WORK,
                     str(cores),
                 ]
             )
@@ -76,6 +80,19 @@ def tree(group: Path) -> Iterator[Tree]:
     tree = Tree(group)
     yield tree
     tree.end()
+
+
+@pytest.fixture
+def hog(group: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A neighbour of the pod that takes ten times the pod's share of one CPU; nobody else on the machine comes between the two."""
+    root = group.parent.parent
+    (root / "cpu.shares").write_text("262144")
+    neighbour = make_group(str((root / "neighbour").relative_to(ROOT / "cpu")))
+    (neighbour / "cpu.shares").write_text("10240")
+    process = subprocess.Popen([sys.executable, "-S", "-c", HOG.format(CPU=CPU, procs=str(neighbour / "cgroup.procs"))])
+    yield process
+    process.kill()
+    process.wait()
 
 
 def tick_until(governor: Governor, done: Callable[[], bool], seconds: float) -> float:
@@ -106,4 +123,21 @@ def test_a_quiet_tree_is_lowered_a_busy_one_gets_it_back_and_in_the_end_all_is_a
     assert governor.release_all("Shutdown") == 0
     assert (quota(group), burst(group)) == (LIMIT_US, 0)
     assert not list(tmp_path.iterdir())
+    governor.close()
+
+
+def test_a_quota_is_not_cut_while_a_neighbour_has_the_cores_and_is_cut_when_it_has_gone(
+    group: Path, tree: Tree, hog: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    for level in (group.parent, group):
+        (level / "cpu.cfs_quota_us").write_text("100000")
+    governor = Governor(Settings(node_name="n", journal_dir=tmp_path), detect(ROOT))
+    governor.plan_seen(parse_plan(plan(containers=[{"name": "*", "minMilli": 20}])))
+    governor.pod_seen(parse_pod(pod(limit="1")), time.monotonic())
+    tree.work(0.4, CPU)
+    with pytest.raises(AssertionError, match="not within"):
+        tick_until(governor, lambda: quota(group) < 100_000, 15)
+    hog.kill()
+    tick_until(governor, lambda: quota(group) < 90_000, 40)
+    governor.release_all("Shutdown")
     governor.close()

@@ -23,6 +23,7 @@ from flyball.cgroup.discovery import find_container, find_pods
 from flyball.cgroup.errors import CgroupError, CgroupGone
 from flyball.cgroup.handle import UNLIMITED, ContainerHandle, PodHandle
 from flyball.cgroup.layout import Layout
+from flyball.cgroup.waiting import Room, open_waiting
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Governor:
         self._heard: dict[str, float] = {}
         self._dirty: set[str] = set()
         self._retry_at = 0.0
+        self._room = Room()
 
     # What the watches say.
 
@@ -231,7 +233,8 @@ class Governor:
         try:
             if record.pod_handle is None:
                 record.pod_handle = PodHandle(group)
-            track = Track(record.view.uid, container, ContainerHandle(self.layout, path))
+            handle = ContainerHandle(self.layout, path)
+            track = Track(record.view.uid, container, handle, open_waiting(self.layout, path, self._room))
         except CgroupError as error:
             log.warning("%s of pod %s/%s: %s", container.name, record.view.namespace, record.view.name, error.strerror)
             return False
@@ -271,7 +274,7 @@ class Governor:
                     if (entry.uid, entry.container) == (track.uid, track.view.name)
                 }
             )
-        track.handle.close()
+        track.close()
         record.tracks.pop(track.view.name, None)
 
     def _give_back(self, entry: Entry) -> None:

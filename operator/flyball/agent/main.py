@@ -112,7 +112,8 @@ async def tick_until(stop: asyncio.Event, watching: asyncio.Task[None], governor
 
 
 def _raise_file_limit() -> None:
-    """Six descriptors a container and one a pod: a full node (110 pods, 3 containers each) needs 2,100, the usual soft limit is 1,024."""
+    """Seven descriptors a container, one a pod and up to 2,000 of tasks: a full node (110 pods, 3 containers each) needs 4,500, the usual soft limit
+    is 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

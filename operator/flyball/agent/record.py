@@ -116,7 +116,7 @@ class PodRecord:
         """Close all descriptors."""
         self.lose_group()
         for track in self.tracks.values():
-            track.handle.close()
+            track.close()
         self.tracks.clear()
 
 

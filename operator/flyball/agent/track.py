@@ -15,6 +15,7 @@ from flyball.agent.pods import ContainerView
 from flyball.agent.tally import Tally
 from flyball.cgroup.errors import QuotaRefused
 from flyball.cgroup.handle import UNLIMITED, ContainerHandle, Reading, quota_us
+from flyball.cgroup.waiting import Waiting
 from flyball.cpu.captain import Bounds, CaptainState, Reason, Sample, burst_allowance, decide
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class Track:
         "_refused_until",
         "_resume",
         "_state",
+        "_waited",
+        "_waiting",
         "_written",
         "assignment",
         "handle",
@@ -55,7 +58,7 @@ class Track:
         "view",
     )
 
-    def __init__(self, uid: str, view: ContainerView, handle: ContainerHandle) -> None:
+    def __init__(self, uid: str, view: ContainerView, handle: ContainerHandle, waiting: Waiting | None = None) -> None:
         self.uid = uid
         self.view = view
         self.handle = handle
@@ -75,6 +78,14 @@ class Track:
         self._last_pod = 0
         self._last_time = 0.0
         self._written = False
+        self._waiting = waiting
+        self._waited = math.nan
+
+    def close(self) -> None:
+        """Close all descriptors; what was written stays in force."""
+        self.handle.close()
+        if self._waiting is not None:
+            self._waiting.close()
 
     def inherit(self, entry: Entry) -> None:
         """Take over what an earlier agent lowered."""
@@ -104,6 +115,7 @@ class Track:
         by_pod = pod_throttled - self._last_pod
         written, self._written = self._written, False
         self._last, self._last_pod, self._last_time = reading, pod_throttled, now
+        waited = self._waited_since()
         grant = self._grant_us(reading)
         if grant is None or reading.quota_us == UNLIMITED:
             return reading, None
@@ -116,7 +128,10 @@ class Track:
         throttled, used = reading.throttled - last.throttled, reading.usage_ns - last.usage_ns
         if throttled < 0 or used < 0 or by_pod < 0 or since <= 0.0:
             return reading, None
-        sample = Sample(since, throttled, by_pod, used / 1e9, reading.quota_us / period, period / 1e6, written)
+        if self._waiting is not None and self._waiting.stalls:
+            # Of several tasks it says that one waits, not how many: as many are taken to wait as run.
+            waited *= max(1.0, used / 1e9 / since)
+        sample = Sample(since, throttled, by_pod, used / 1e9, reading.quota_us / period, period / 1e6, written, waited)
         tally.quota_core_seconds += sample.quota * since
         tally.grant_core_seconds += grant / period * since
         tally.usage_core_seconds += sample.usage
@@ -124,6 +139,11 @@ class Track:
         tally.wall_periods += wall
         tally.throttled_periods += min(wall, max(throttled, by_pod))
         return reading, sample
+
+    def _waited_since(self) -> float:
+        """Seconds waited for a CPU since the last look; NaN while unknown."""
+        before, self._waited = self._waited, math.nan if self._waiting is None else self._waiting.read()
+        return self._waited - before
 
     def act(self, now: float, reading: Reading, sample: Sample | None, burst: bool, journal: Journal) -> None:
         """One step of control. Raises OSError when the journal cannot be written: then nothing was lowered."""

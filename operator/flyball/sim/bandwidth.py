@@ -26,7 +26,10 @@ def catch_up(glob: Any, cont: Any, bw: Any, local: Any, cpus: Any, c: int, t: fl
     k = cont[c]
     elapsed = t - k.last
     k.last = t
-    if elapsed <= 0.0 or k.rate <= 0.0:
+    if elapsed <= 0.0:
+        return
+    k.waited += (k.n - k.rate) * elapsed
+    if k.rate <= 0.0:
         return
     done = k.rate * elapsed
     k.usage += done

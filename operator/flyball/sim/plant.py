@@ -62,6 +62,17 @@ class Plant:
         return self._tables.cont["usage"].copy()  # type: ignore[no-any-return]
 
     @property
+    def waited(self) -> Floats:
+        """Seconds per container in which runnable visits did not run, each for itself: for a CPU, for one another, or for the quota, as the kernel's
+        run-queue delay has it."""
+        return self._tables.cont["waited"].copy()  # type: ignore[no-any-return]
+
+    @property
+    def weight(self) -> Floats:
+        """Of each container, where its node is short of cores."""
+        return self._tables.cont["weight"].copy()  # type: ignore[no-any-return]
+
+    @property
     def periods(self) -> Ints:
         return self._tables.bw["nr_periods"][: self._count].copy()  # type: ignore[no-any-return]
 
@@ -145,6 +156,14 @@ class Plant:
             write_quota(*(*self._machinery(), int(c), float(wanted[c]) * PERIOD, float(allowed[c]) * PERIOD, int(writes[c]), self.now))
         self.quota, self.burst = wanted, allowed
         return writes > 0  # type: ignore[no-any-return]
+
+    def write_weight(self, weight: Floats) -> None:
+        """Put weights in force; only their ratios matter."""
+        if not np.all(weight > 0.0):
+            raise ValueError("a policy asked for a weight that is not above 0")
+        if np.any(weight != self._tables.cont["weight"]):
+            self._tables.cont["weight"] = weight
+            self._restart()
 
     def write_pod(self, container: int, quota_cores: float, burst_cores: float = 0.0) -> None:
         """Set the quota of a container's pod, infinite for none. Level sliced only."""

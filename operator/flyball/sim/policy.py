@@ -55,6 +55,8 @@ class Samples:
     written: NDArray[np.bool_]
     """Whether a write fell into the sample: its refill lets one period's throttling go uncounted."""
     active: NDArray[np.bool_]
+    waited: Floats | None = None
+    """Seconds that tasks waited for a CPU, each for itself; None: not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Quotas:
     quota: Floats
     burst: Floats | None = None
     """Burst allowance in cores (saved runtime that one period may add, times its length); None: none. At most the quota (the kernel's bound)."""
+    weight: Floats | None = None
+    """CPU weights, in cores of request; None: as they are. They count where nodes are short of cores."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ class Run:
         self.engine_seconds = self.fast_seconds = self.slow_seconds = 0.0
         self._fast_ticks = self._slow_ticks = 0
         count = len(self.plant.grant)
-        self._before = np.zeros((4, count))
+        self._before = np.zeros((5, count))
         self._written: NDArray[np.bool_] = np.zeros(count, np.bool_)
         self._enforce(policy.start(self.facts))
         self._kept: list[Floats] = []
@@ -177,13 +177,14 @@ class Run:
 
     def _fast(self, now: float) -> None:
         plant = self.plant
-        after = np.stack([plant.usage, plant.throttled, plant.throttled_by_pod, plant.periods])
+        after = np.stack([plant.usage, plant.throttled, plant.throttled_by_pod, plant.periods, plant.waited])
         rise = after - self._before
         self._before = after
-        throttled, by_pod, periods = rise[1:].astype(np.int64)
+        throttled, by_pod, periods = rise[1:4].astype(np.int64)
         samples = Samples(
-            now, 1.0 / self._ticks, rise[0], throttled, by_pod, periods, plant.quota.copy(), plant.burst.copy(), self._written, plant.active
-        )
+            now, 1.0 / self._ticks, rise[0], throttled, by_pod, periods, plant.quota.copy(), plant.burst.copy(), self._written, plant.active,
+            rise[4],
+        )  # fmt: skip
         begun = time.process_time()
         quotas = self._policy.fast(samples)
         self.fast_seconds += time.process_time() - begun
@@ -194,4 +195,6 @@ class Run:
         if quotas is None:
             self._written = np.zeros(len(self.plant.grant), np.bool_)
             return
+        if quotas.weight is not None:
+            self.plant.write_weight(quotas.weight)
         self._written = self.plant.write(quotas.quota, quotas.burst if self._settings.burst else None)

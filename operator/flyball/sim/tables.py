@@ -50,6 +50,7 @@ CONT = np.dtype(
         ("wanted", "f8"),  # cores that it would use if the node had them
         ("next_rate", "f8"),
         ("usage", "f8"),  # CPU seconds since the start
+        ("waited", "f8"),  # seconds that its runnable visits were not running, each for itself
         ("finish_at", "f8"),
         ("background_at", "f8"),
         ("background_work", "f8"),

@@ -11,6 +11,7 @@ from flyball.cpu.captain import (
     ABOVE_MEAN,
     CUT_LIMIT,
     MARGIN_MAX,
+    MEAN_SAMPLES,
     SAMPLES_BEFORE_CUT,
     USAGE_SAMPLES,
     Bounds,
@@ -19,6 +20,7 @@ from flyball.cpu.captain import (
     Sample,
     beside_burst,
     burst_allowance,
+    crowded,
     decide,
     growth_threshold,
     spreads,
@@ -29,8 +31,11 @@ from flyball.cpu.captain import (
 BOUNDS = Bounds(floor=0.05, grant=2.0)
 
 
-def sample(*, throttled: int = 0, by_pod: int = 0, usage: float = 0.3, quota: float = 1.0, elapsed: float = 1.0, written: bool = False) -> Sample:
-    return Sample(elapsed, throttled, by_pod, usage, quota, 0.1, written)
+def sample(
+    *, throttled: int = 0, by_pod: int = 0, usage: float = 0.3, quota: float = 1.0, elapsed: float = 1.0, written: bool = False,
+    waited: float = math.nan,
+) -> Sample:  # fmt: skip
+    return Sample(elapsed, throttled, by_pod, usage, quota, 0.1, written, waited)
 
 
 def history(usage: float = 0.3, *, margin: float = 0.0) -> CaptainState:
@@ -226,3 +231,37 @@ def test_the_burst_reaches_up_to_the_old_limit_and_no_further_than_the_quota() -
     assert burst_allowance(0.25, 1.0) == pytest.approx(0.25)
     assert burst_allowance(1.0, 1.0) == 0.0
     assert burst_allowance(1.2, 1.0) == 0.0
+
+
+def after(seconds: int, state: CaptainState, **what: float) -> CaptainState:
+    for _ in range(seconds):
+        state, _ = decide(state, sample(**what), 0.1, BOUNDS)  # type: ignore[arg-type]
+    return state
+
+
+class TestWhileOthersHaveTheCpus:
+    """Usage falls without throttling, and says little about what was wanted."""
+
+    def test_a_container_that_waits_longer_than_it_runs_is_not_cut(self) -> None:
+        state = after(3, history(), usage=0.1, waited=0.9)
+        _, move = decide(state, sample(usage=0.1, waited=0.9), 0.1, BOUNDS)
+        assert (move.reason, move.quota) == (Reason.HOLD, 1.0)
+
+    def test_it_may_still_be_raised(self) -> None:
+        state = after(MEAN_SAMPLES, history(), usage=0.9, waited=2.0)
+        _, move = decide(state, sample(usage=0.9, quota=0.5, waited=2.0), 0.1, BOUNDS)
+        assert move.reason is Reason.RAISE
+
+    def test_cuts_come_back_when_the_mean_of_usage_has_forgotten_it(self) -> None:
+        crowd = after(5, history(), usage=0.1, waited=0.9)
+        assert crowded(after(MEAN_SAMPLES // 2, crowd, waited=0.0))
+        assert not crowded(after(MEAN_SAMPLES, crowd, waited=0.0))
+
+    def test_a_fifth_of_the_time_waited_is_what_a_shared_node_is_like(self) -> None:
+        state = after(MEAN_SAMPLES, history(), usage=0.4, waited=0.1)
+        assert decide(state, sample(usage=0.4, waited=0.1), 0.1, BOUNDS)[1].reason is Reason.CUT
+
+    @pytest.mark.parametrize("known", [{"waited": math.nan}, {"waited": 3.0, "throttled": 1}, {"waited": 3.0, "by_pod": 1}])
+    def test_waiting_that_is_unknown_or_for_a_quota_forbids_nothing(self, known: dict[str, float]) -> None:
+        state = after(MEAN_SAMPLES, history(), **known)
+        assert decide(state, sample(**known), 0.1, BOUNDS)[1].reason is Reason.CUT  # type: ignore[arg-type]

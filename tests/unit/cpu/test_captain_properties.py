@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ wild_samples = st.builds(
     anything,
     st.one_of(st.just(math.nan), st.floats(-1.0, 2.0)),
     st.booleans(),
+    anything,
 )
 samples = st.builds(
     Sample,
@@ -29,6 +31,7 @@ samples = st.builds(
     quota=st.floats(0.01, 64.0),
     period=st.sampled_from([0.05, 0.1, 0.2]),
     written=st.booleans(),
+    waited=st.one_of(st.just(math.nan), st.floats(0.0, 100.0)),
 )
 targets = st.floats(0.0, 1.0)
 bounds = st.builds(lambda floor, extra, burst: Bounds(floor, floor + extra, burst), st.floats(0.01, 8.0), st.floats(0.0, 64.0), st.booleans())
@@ -52,7 +55,7 @@ def test_survives_anything_and_stays_within_its_bounds(history: list[Sample], sa
 @given(st.lists(samples, max_size=20), samples, targets, bounds, st.integers(0, 300))
 def test_more_throttled_periods_never_give_a_lower_quota(history: list[Sample], sample: Sample, target: float, limits: Bounds, more: int) -> None:
     state = after(history, target, limits)
-    worse = Sample(sample.elapsed, sample.throttled + more, sample.throttled_by_pod, sample.usage, sample.quota, sample.period, sample.written)
+    worse = replace(sample, throttled=sample.throttled + more)
     assert decide(state, worse, target, limits)[1].quota >= decide(state, sample, target, limits)[1].quota
 
 
@@ -91,3 +94,9 @@ def test_with_a_burst_allowance_headroom_costs_at_most_half_and_more_of_it_never
     low, high = beside_burst(mean, less, mean + spare), beside_burst(mean, more, mean + spare)
     assert mean - 1e-9 <= low <= mean + less / 2 + 1e-9
     assert low <= high + 1e-9
+
+
+@given(st.lists(samples, max_size=20), samples, targets, bounds)
+def test_to_know_that_tasks_waited_never_lowers_the_quota(history: list[Sample], sample: Sample, target: float, limits: Bounds) -> None:
+    blind, knowing = (decide(after(seen, target, limits), sample, target, limits)[1] for seen in ([replace(s, waited=0.0) for s in history], history))
+    assert knowing.quota >= blind.quota
