@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.node, needs_kernel]
 
 LIMIT_US = 10_000
 CPU = 1  # that is fought for
-HOG = "import os\nos.sched_setaffinity(0, {CPU})\nopen({procs!r}, 'w').write(str(os.getpid()))\nwhile True: pass\n"
+HOG = "import os\nos.sched_setaffinity(0, {{{CPU}}})\nopen({procs!r}, 'w').write(str(os.getpid()))\nwhile True: pass\n"
 # Two processes, parent and child, that work for the given share of each 50 ms.
 WORK = """
 import os, sys, time

@@ -32,6 +32,7 @@ class Tally:
     usage_core_seconds: float = 0.0
     throttled_periods: float = 0.0
     wall_periods: float = 0.0
+    waited_seconds: float = 0.0
     writes: int = 0
     drift: int = 0
     releases: Counter[str] = field(default_factory=Counter)
@@ -128,6 +129,7 @@ COUNTERS = {
     "usage_core_seconds": "CPU used by containers with a limit",
     "throttled_periods": "CFS periods in which a container or its pod ran out of quota",
     "wall_periods": "CFS periods that passed",
+    "waited_seconds": "Time that runnable tasks waited for a CPU or for their quota, as far as known",
     "writes": "Quotas and bursts written",
     "drift": "Quotas found changed by somebody else without a change of the pod's spec",
 }

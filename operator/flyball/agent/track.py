@@ -135,6 +135,7 @@ class Track:
         tally.quota_core_seconds += sample.quota * since
         tally.grant_core_seconds += grant / period * since
         tally.usage_core_seconds += sample.usage
+        tally.waited_seconds += waited if waited > 0.0 else 0.0
         wall = since / sample.period
         tally.wall_periods += wall
         tally.throttled_periods += min(wall, max(throttled, by_pod))

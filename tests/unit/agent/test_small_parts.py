@@ -126,6 +126,7 @@ class TestMetrics:
             f"flyball_agent_usage_core_seconds_total{{{labels}}} 0.0",
             f"flyball_agent_throttled_periods_total{{{labels}}} 0.0",
             f"flyball_agent_wall_periods_total{{{labels}}} 0.0",
+            f"flyball_agent_waited_seconds_total{{{labels}}} 0.0",
             f"flyball_agent_quota_cores{{{labels}}} 0.5",
             f"flyball_agent_grant_cores{{{labels}}} 0.0",
             f"flyball_agent_target_ratio{{{labels}}} 0.0",

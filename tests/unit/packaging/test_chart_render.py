@@ -95,6 +95,8 @@ def test_the_agent_has_no_privilege_but_uid_0_and_two_folders_of_its_node(helm: 
     assert security["capabilities"] == {"drop": ["ALL"]}
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
+    asked = pod(render(helm, "agent.hostPID=true"), "DaemonSet")
+    assert {"hostNetwork", "hostPID", "hostIPC"} & asked.keys() == {"hostPID"}
     assert [volume["hostPath"]["path"] for volume in spec["volumes"]] == ["/sys/fs/cgroup", "/run/flyball"]
 
 

@@ -1,0 +1,91 @@
+"""Containers without limits on nodes that fill up: cores requested, slow share, minutes over. `python -m tests.benchmarks.cpu.limit_free`.
+
+Social-Network under its diurnal trace, 25 minutes of which five are not scored, one seed. Each node is shared with neighbours that want half of what
+the label says: node cores are twice the 99 % quantile of the application's seconds there over the label, and the neighbours' mean use is half of the
+label. Their weight is all that the application does not request, as if the scheduler had given it away. Compared: the spec's requests as they
+are (each container's peak second), the Vertical Pod Autoscaler's recommendations, and the product's weight control. FLYBALL_DATA as for the others.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+
+from flyball.sim.policies.limit_free import LimitFree, SpecRequests, VpaRequests
+from flyball.sim.run import Settings, simulate
+from flyball.sim.spec import Application, Node, Service
+from tests.benchmarks.cpu.__main__ import ROOT
+from tests.benchmarks.cpu.cells import CONTENTION, VARIED, Cell, bare, cells, peak, rates
+
+MINUTES, WARMUP = 25, 5
+SEED = 1
+OUT = ROOT / "build" / "bench" / "limit_free.json"
+NEIGHBOUR_CORES = 0.5
+"""Mean use of a neighbour, in one piece of work each period: busy half of the time, at a random phase."""
+PERIODS = (7.0, 11.0, 17.0, 23.0)
+"""Seconds; no two divide each other, so that the neighbours of a node do not come together always or never."""
+OUT_OF_THE_WAY = 4.0
+"""Grants over a node's cores: a quota that nothing reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One policy at one fullness."""
+
+    policy: str
+    full: float
+    requested: float
+    """Mean cores, as a share of the spec's."""
+    slow_percent: float
+    minutes_over: int
+    minutes: int
+
+
+def beside_neighbours(application: Application, requests: dict[str, float], nodes: dict[str, float], full: float) -> Application:
+    """The application without limits, on nodes that it shares. `requests`: cores of a container by service; `nodes`: use by node."""
+    sized = tuple(Node(node.name, max(2, round(2.0 * nodes[node.name] / full)), node.speed) for node in application.nodes)
+    most = OUT_OF_THE_WAY * max(node.cores for node in sized)
+    own = tuple(replace(service, grant_cores=most, weight=requests[service.name]) for service in application.services)
+    neighbours = tuple(
+        Service(
+            f"neighbour-{node.name}-{number}",
+            most,
+            background_cores=NEIGHBOUR_CORES,
+            background_period_seconds=PERIODS[number % len(PERIODS)],
+            weight=NEIGHBOUR_CORES,
+            node=node.name,
+        )
+        for node in sized
+        for number in range(round(full * node.cores / 2.0 / NEIGHBOUR_CORES))
+    )
+    return replace(application, services=own + neighbours, nodes=sized)
+
+
+def row(cell: Cell, policy: SpecRequests, full: float) -> Row:
+    """Run one policy."""
+    hour = rates(cell, 3600)
+    found = peak(cell.application, hour)
+    application = beside_neighbours(bare(cell.application), {name: max(0.02, value) for name, value in found.containers.items()}, found.nodes, full)
+    settings = Settings(contention=True, warmup_seconds=60.0 * WARMUP)
+    result = simulate(application, hour[: 60 * MINUTES], policy, SEED, settings)
+    requested = policy.requested[60 * WARMUP :]
+    spec = float(policy.spec[policy.own].sum())
+    return Row(policy.name, full, sum(requested) / len(requested) / spec, 100.0 * result.slow_share, result.minutes_over(), MINUTES - WARMUP)
+
+
+def main() -> None:
+    """Print the table and keep it."""
+    (cell,) = [its for its in cells(holdout=False) if its.application == VARIED and its.trace == "diurnal"]
+    made = []
+    print(f"{'nodes full':>10} {'policy':20} {'requested':>10} {'slow':>8} {'minutes over':>13}")
+    for full in CONTENTION:
+        for policy in (SpecRequests(), VpaRequests(), LimitFree()):
+            one = row(cell, policy, full)
+            made.append(one)
+            print(f"{full:>10.0%} {one.policy:20} {one.requested:>10.1%} {one.slow_percent:>7.2f}% {one.minutes_over:>7} of {one.minutes}", flush=True)
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps([asdict(one) for one in made], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
