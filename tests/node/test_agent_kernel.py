@@ -15,6 +15,7 @@ from flyball.agent.plans import parse_plan
 from flyball.agent.pods import parse_pod
 from flyball.agent.settings import Settings
 from flyball.cgroup.layout import detect
+from hack.cluster.process import poll
 from tests.node.agentkit import burst, quota
 from tests.unit.agent.builders import CONTAINER_ID, plan, pod
 from tests.unit.cgroup.trees import ROOT, make_group, needs_kernel, real_root
@@ -90,6 +91,7 @@ def hog(group: Path) -> Iterator[subprocess.Popen[bytes]]:
     neighbour = make_group(str((root / "neighbour").relative_to(ROOT / "cpu")))
     (neighbour / "cpu.shares").write_text("10240")
     process = subprocess.Popen([sys.executable, "-S", "-c", HOG.format(CPU=CPU, procs=str(neighbour / "cgroup.procs"))])
+    assert poll(lambda: bool((neighbour / "cgroup.procs").read_text()), 20)
     yield process
     process.kill()
     process.wait()
@@ -135,6 +137,7 @@ def test_a_quota_is_not_cut_while_a_neighbour_has_the_cores_and_is_cut_when_it_h
     governor.plan_seen(parse_plan(plan(containers=[{"name": "*", "minMilli": 20}])))
     governor.pod_seen(parse_pod(pod(limit="1")), time.monotonic())
     tree.work(0.4, CPU)
+    assert poll(lambda: len((group / "cgroup.procs").read_text().split()) == 2, 20)
     with pytest.raises(AssertionError, match="not within"):
         tick_until(governor, lambda: quota(group) < 100_000, 15)
     hog.kill()

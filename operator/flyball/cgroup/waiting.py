@@ -1,8 +1,8 @@
 """Waiting: for how long a container's tasks stood ready to run while others had the CPUs.
 
 The second signal beside throttling; the agent's tick reads it through a track. Three sources, the best that the kernel offers: pressure stall
-information of the group (cgroup v2, `cpu.pressure`), the waiting time of its scheduling entities (`wait_sum` in v1's `cpu.stat`, where the kernel counts
-schedstats), or the run-queue delay of each task (`/proc/TID/schedstat`, its second number). Time throttled by a quota is in the first and the last.
+information of the group (cgroup v2, `cpu.pressure`), the waiting time of its scheduling entities (`wait_sum` in v1's `cpu.stat`, where the kernel
+counts schedstats), or the run-queue delay of each task (`/proc/TID/schedstat`, its second number). Time throttled by a quota is in the last.
 Source: kernel Documentation/accounting/psi.rst, Documentation/scheduler/sched-stats.rst; what was measured stands in docs/designs/0010-limit-free.md.
 """
 

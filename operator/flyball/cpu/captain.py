@@ -74,11 +74,11 @@ SPREAD_CORES = 0.003
 BEYOND_GRANT = 0.125
 _NORMAL = NormalDist()
 
-# Departs: no cuts while others have the CPUs. What a container used then is less than what it wanted, and no throttling says so: beside two compilations
-# on two cores the demo's quotas fell with its use, and the backlog met them: 26 % of a minute's requests slow. The level: with a third of the time
-# waited, what one thread used is at most a third below what it wanted. Over the seconds that the mean of usage goes by, so that cuts come back when it
-# has forgotten the crowd. Time waited for a quota counts as waiting in the kernel (docs/designs/0010-limit-free.md), so that samples with throttling say
-# nothing here.
+# Departs: no cuts while others have the CPUs. What a container used then is less than what it wanted, and no throttling says so: beside two
+# compilations on two cores the demo's quotas fell with its use, and the backlog met them: 26 % of a minute's requests were slow. The level: with a
+# third of the time waited, what one thread used is at most a third below what it wanted. Over the seconds that the mean of usage goes by, so that
+# cuts come back when it has forgotten the crowd. Time waited for a quota counts as waiting in the kernel (docs/designs/0010-limit-free.md), so that
+# samples with throttling say nothing here.
 CROWDED_FROM = 1.0 / 3.0
 
 # Two periods: a shorter sample says nothing about a share of periods. A longer gap than this many seconds teaches the margin no more than

@@ -1,7 +1,7 @@
 """Weight: the fast level for a container without a CPU limit; holds the share of time that its tasks wait for a CPU at a target.
 
-Where the captain moves a quota, this moves what the scheduler's weight and the container's request stand for, in cores of request: between a floor and
-the request in the pod's spec. Once a second `Sample` in, `WeightMove` out. Pure; the simulator drives it (`flyball.sim.policies.limit_free`).
+Where the captain moves a quota, this moves what the scheduler's weight and the container's request stand for, in cores of request: between a floor
+and the request in the pod's spec. Once a second `Sample` in, `WeightMove` out. Pure; the simulator drives it (`flyball.sim.policies.limit_free`).
 Ours: docs/designs/0010-limit-free.md says why, and what it brought.
 
 The rule, with T the target, s the share of waiting (time waited over time waited and run), W the weight in force:
@@ -23,8 +23,8 @@ USAGE_SAMPLES = 30
 RISING_SAMPLES = 4
 # A third of the mean's window, as the captain has it: one quiet second after a start decides nothing.
 SAMPLES_BEFORE_CUT = 5
-# On a node with room nothing waits, whatever the weight, so that only the floor ends a cut: slower than the captain's 20 %, because a weight that turns
-# out too low shows only when the node fills up.
+# On a node with room nothing waits, whatever the weight, so that only the floor ends a cut: slower than the captain's 20 %, because a weight that
+# turns out too low shows only when the node fills up.
 CUT_LIMIT = 0.05
 # Above half the time waited more work comes than is done; the captain's largest target as well.
 TARGET_MOST = 0.5

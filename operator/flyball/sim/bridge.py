@@ -28,7 +28,8 @@ STEP_CORES = 0.001
 class Captains:
     """One captain a container."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, *, waiting: bool = False) -> None:
+        self._waiting = waiting
         self._states = [CaptainState() for _ in facts.grant]
         self._bounds = [Bounds(min(FLOOR_CORES, grant), grant, facts.burst_allowed) for grant in facts.grant.tolist()]
         self._facts = facts
@@ -43,20 +44,24 @@ class Captains:
         quota, burst = samples.quota.copy(), samples.burst.copy()
         rows = zip(
             samples.active.tolist(), samples.throttled.tolist(), samples.throttled_by_pod.tolist(), samples.usage.tolist(), samples.quota.tolist(),
-            samples.written.tolist(), targets.tolist(), strict=True,
+            samples.written.tolist(), targets.tolist(), self._waited(samples), strict=True,
         )  # fmt: skip
-        for c, (active, throttled, by_pod, usage, in_force, written, target) in enumerate(rows):
+        for c, (active, throttled, by_pod, usage, in_force, written, target, waited) in enumerate(rows):
             bounds = self._bounds[c]
             if not active:
                 self._states[c] = CaptainState()
                 quota[c], burst[c] = bounds.grant, 0.0
                 continue
-            sample = Sample(samples.elapsed, throttled, by_pod, usage, in_force, written=written)
+            sample = Sample(samples.elapsed, throttled, by_pod, usage, in_force, written=written, waited=waited)
             self._states[c], move = captain_decide(self._states[c], sample, target, bounds)
             if move.quota != in_force:
                 quota[c] = min(bounds.grant, math.ceil(move.quota / STEP_CORES - 1e-3) * STEP_CORES)
             burst[c] = burst_allowance(quota[c], bounds.grant) if self._facts.burst_allowed else 0.0
         return Quotas(quota, burst)
+
+    def _waited(self, samples: Samples) -> list[float]:
+        known = self._waiting and samples.waited is not None
+        return samples.waited.tolist() if known else [math.nan] * len(self._states)  # type: ignore[union-attr]
 
 
 class TowerLoop:
@@ -91,6 +96,9 @@ class Product:
     settings: TowerSettings = TowerSettings()  # noqa: RUF009  frozen
     checkpoint: TowerState | None = None
     name: str = "flyball"
+    waiting: bool = False
+    """Whether the captains see for how long tasks waited for a CPU, as agents do where the kernel shows it. Off in the comparison, whose nodes have
+    room."""
     tick_seconds: float = 1.0
     slow_seconds: float = 15.0
     captains: Captains | None = None
@@ -98,7 +106,7 @@ class Product:
     targets: Floats | None = None
 
     def start(self, facts: Facts) -> Quotas | None:
-        self.captains, self.tower = Captains(facts), TowerLoop(facts, self.settings)
+        self.captains, self.tower = Captains(facts, waiting=self.waiting), TowerLoop(facts, self.settings)
         if self.checkpoint is not None:
             self.tower.state = self.checkpoint
         self.targets = np.zeros(len(facts.grant))

@@ -3,15 +3,21 @@
 Social-Network under its diurnal trace, 25 minutes of which five are not scored, one seed. Each node is shared with neighbours that want half of what
 the label says: node cores are twice the 99 % quantile of the application's seconds there over the label, and the neighbours' mean use is half of the
 label. Their weight is all that the application does not request, as if the scheduler had given it away. Compared: the spec's requests as they
-are (each container's peak second), the Vertical Pod Autoscaler's recommendations, and the product's weight control. FLYBALL_DATA as for the others.
+are (each container's peak second), the Vertical Pod Autoscaler's recommendations, and the product's weight control; and, with limits of twice the
+requests, the product's quotas with burst, blind to waiting and not. 60, 80, 95 as arguments: those alone. FLYBALL_DATA as for the others.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, dataclass, replace
 
+import numpy as np
+
+from flyball.sim.bridge import Product
 from flyball.sim.policies.limit_free import LimitFree, SpecRequests, VpaRequests
+from flyball.sim.policy import Facts, Quotas, Samples
 from flyball.sim.run import Settings, simulate
 from flyball.sim.spec import Application, Node, Service
 from tests.benchmarks.cpu.__main__ import ROOT
@@ -34,18 +40,22 @@ class Row:
 
     policy: str
     full: float
-    requested: float
-    """Mean cores, as a share of the spec's."""
+    taken: float
+    """Mean cores requested, or of quota, as a share of the spec's."""
     slow_percent: float
     minutes_over: int
     minutes: int
 
 
-def beside_neighbours(application: Application, requests: dict[str, float], nodes: dict[str, float], full: float) -> Application:
-    """The application without limits, on nodes that it shares. `requests`: cores of a container by service; `nodes`: use by node."""
+def beside_neighbours(
+    application: Application, requests: dict[str, float], nodes: dict[str, float], full: float, *, limits: bool = False
+) -> Application:
+    """The application on nodes that it shares, without limits or with twice its requests. `requests`: cores of a container by service; `nodes`: use
+    by node."""
     sized = tuple(Node(node.name, max(2, round(2.0 * nodes[node.name] / full)), node.speed) for node in application.nodes)
     most = OUT_OF_THE_WAY * max(node.cores for node in sized)
-    own = tuple(replace(service, grant_cores=most, weight=requests[service.name]) for service in application.services)
+    grants = {name: 2.0 * cores if limits else most for name, cores in requests.items()}
+    own = tuple(replace(service, grant_cores=grants[service.name], weight=requests[service.name]) for service in application.services)
     neighbours = tuple(
         Service(
             f"neighbour-{node.name}-{number}",
@@ -61,30 +71,58 @@ def beside_neighbours(application: Application, requests: dict[str, float], node
     return replace(application, services=own + neighbours, nodes=sized)
 
 
-def row(cell: Cell, policy: SpecRequests, full: float) -> Row:
-    """Run one policy."""
+class OwnOnly(Product):
+    """The product on the application alone: neighbours keep what they were granted."""
+
+    def start(self, facts: Facts) -> Quotas | None:
+        works = facts.application.work_per_request()
+        self._own = np.array([works[service.name] > 0.0 for service in facts.application.services])[facts.service]
+        self._grant = facts.grant
+        return super().start(facts)
+
+    def fast(self, samples: Samples) -> Quotas | None:
+        made = super().fast(samples)
+        assert made is not None
+        assert made.burst is not None
+        return Quotas(np.where(self._own, made.quota, self._grant), np.where(self._own, made.burst, 0.0))
+
+
+def row(cell: Cell, policy: SpecRequests | Product, full: float) -> Row:
+    """Run one policy, on containers without limits if it moves weights."""
     hour = rates(cell, 3600)
     found = peak(cell.application, hour)
-    application = beside_neighbours(bare(cell.application), {name: max(0.02, value) for name, value in found.containers.items()}, found.nodes, full)
-    settings = Settings(contention=True, warmup_seconds=60.0 * WARMUP)
+    requests = {name: max(0.02, value) for name, value in found.containers.items()}
+    application = beside_neighbours(bare(cell.application), requests, found.nodes, full, limits=isinstance(policy, Product))
+    settings = Settings(contention=True, burst=True, warmup_seconds=60.0 * WARMUP)
     result = simulate(application, hour[: 60 * MINUTES], policy, SEED, settings)
-    requested = policy.requested[60 * WARMUP :]
-    spec = float(policy.spec[policy.own].sum())
-    return Row(policy.name, full, sum(requested) / len(requested) / spec, 100.0 * result.slow_share, result.minutes_over(), MINUTES - WARMUP)
+    if isinstance(policy, Product):
+        count = len(requests)
+        share = float(result.service_quota[:count].sum()) / sum(2.0 * requests[its.name] * its.replicas for its in application.services[:count])
+    else:
+        taken = policy.requested[60 * WARMUP :]
+        share = sum(taken) / len(taken) / float(policy.spec[policy.own].sum())
+    return Row(policy.name, full, share, 100.0 * result.slow_share, result.minutes_over(), MINUTES - WARMUP)
 
 
 def main() -> None:
     """Print the table and keep it."""
     (cell,) = [its for its in cells(holdout=False) if its.application == VARIED and its.trace == "diurnal"]
-    made = []
-    print(f"{'nodes full':>10} {'policy':20} {'requested':>10} {'slow':>8} {'minutes over':>13}")
-    for full in CONTENTION:
-        for policy in (SpecRequests(), VpaRequests(), LimitFree()):
+    asked = tuple(float(word) / 100.0 for word in sys.argv[1:]) or CONTENTION
+    made = [its for its in json.loads(OUT.read_text()) if its["full"] not in asked] if OUT.is_file() else []
+    print(f"{'nodes full':>10} {'policy':22} {'taken':>10} {'slow':>8} {'minutes over':>13}")
+    for full in asked:
+        for policy in (
+            SpecRequests(),
+            VpaRequests(),
+            LimitFree(),
+            OwnOnly(name="flyball, blind"),
+            OwnOnly(name="flyball, sees waiting", waiting=True),
+        ):
             one = row(cell, policy, full)
-            made.append(one)
-            print(f"{full:>10.0%} {one.policy:20} {one.requested:>10.1%} {one.slow_percent:>7.2f}% {one.minutes_over:>7} of {one.minutes}", flush=True)
+            made.append(asdict(one))
+            print(f"{full:>10.0%} {one.policy:22} {one.taken:>10.1%} {one.slow_percent:>7.2f}% {one.minutes_over:>7} of {one.minutes}", flush=True)
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps([asdict(one) for one in made], indent=1) + "\n")
+    OUT.write_text(json.dumps(sorted(made, key=lambda its: its["full"]), indent=1) + "\n")
 
 
 if __name__ == "__main__":

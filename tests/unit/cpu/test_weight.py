@@ -23,8 +23,8 @@ def history(usage: float = 0.2, waited: float = 0.0) -> WeightState:
 
 
 def shared(demand: float, neighbour: float, target: float, seconds: int, bounds: Bounds = BOUNDS) -> list[WeightMove]:
-    """One CPU that a container which wants `demand` shares with a neighbour that wants all, by weight. A container that gets less than it wants has one
-    task that is ready all the time."""
+    """One CPU that a container which wants `demand` shares with a neighbour that wants all, by weight. Where it gets less than it wants one task
+    is ready all the time."""
     state, weight, moves = WeightState(), bounds.request, []
     for _ in range(seconds):
         got = min(demand, weight / (weight + neighbour))
@@ -53,7 +53,7 @@ def test_a_neighbour_that_comes_is_answered_at_once_by_the_weight_at_which_waiti
 
 
 def test_under_lasting_contention_the_share_of_waiting_settles_near_its_target() -> None:
-    moves = shared(0.9, 0.1, 0.3, 300)
+    moves = shared(0.9, 1.0, 0.3, 300, Bounds(0.05, 4.0))
     assert sum(move.share for move in moves[100:]) / 200 == pytest.approx(0.3, abs=0.1)
 
 

@@ -58,8 +58,8 @@ class SpecRequests:
 
 
 class VpaRequests(SpecRequests):
-    """Requests that follow the Vertical Pod Autoscaler's recommendations; at most the spec's, as the product's. It counts as having watched for a day and
-    changed nothing for half of one, as where it has run for long: a run is too short for its bounds to narrow."""
+    """Requests that follow the Vertical Pod Autoscaler's recommendations; at most the spec's, as the product's. It counts as having watched for a
+    day and changed nothing for half of one, as where it has run for long: a run is too short for its bounds to narrow."""
 
     name = "vpa-requests"
 
@@ -83,8 +83,8 @@ class LimitFree(SpecRequests):
     name = "flyball-limit-free"
     slow_seconds = 15.0
 
-    def __init__(self, settings: Settings = Settings()) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings()
 
     def begin(self) -> None:
         self.tower = TowerLoop(self._facts, self._settings)
