@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -23,8 +24,7 @@ from tests.unit.cgroup.trees import ROOT, make_group, needs_kernel, real_root
 pytestmark = [pytest.mark.node, needs_kernel]
 
 LIMIT_US = 10_000
-CPU = 1  # that is fought for
-HOG = "import os\nos.sched_setaffinity(0, {{{CPU}}})\nopen({procs!r}, 'w').write(str(os.getpid()))\nwhile True: pass\n"
+HOG = "import os\nopen({procs!r}, 'w').write(str(os.getpid()))\nwhile True: pass\n"
 # Two processes, parent and child, that work for the given share of each 50 ms.
 WORK = """
 import os, sys, time
@@ -44,7 +44,7 @@ class Tree:
         self._group = group
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def work(self, cores: float, cpu: int | None = None) -> None:
+    def work(self, cores: float) -> None:| None = None) -> None:
         self._processes.append(
             subprocess.Popen(
                 [
@@ -52,7 +52,6 @@ class Tree:
                     "-S",
                     "-c",
                     f"import os\nopen({str(self._group / 'cgroup.procs')!r}, 'w').write(str(os.getpid()))\n"
-                    + (f"os.sched_setaffinity(0, {{{cpu}}})\n" if cpu is not None else "")
                     + WORK,
                     str(cores),
                 ]
@@ -84,17 +83,19 @@ def tree(group: Path) -> Iterator[Tree]:
 
 
 @pytest.fixture
-def hog(group: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A neighbour of the pod that takes ten times the pod's share of one CPU; nobody else on the machine comes between the two."""
+def hogs(group: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Neighbours of the pod that want every CPU at ten times the pod's weight; nobody else on the machine comes between them and the pod."""
     root = group.parent.parent
     (root / "cpu.shares").write_text("262144")
     neighbour = make_group(str((root / "neighbour").relative_to(ROOT / "cpu")))
     (neighbour / "cpu.shares").write_text("10240")
-    process = subprocess.Popen([sys.executable, "-S", "-c", HOG.format(CPU=CPU, procs=str(neighbour / "cgroup.procs"))])
-    assert poll(lambda: bool((neighbour / "cgroup.procs").read_text()), 20)
-    yield process
-    process.kill()
-    process.wait()
+    program = HOG.format(procs=str(neighbour / "cgroup.procs"))
+    processes = [subprocess.Popen([sys.executable, "-S", "-c", program]) for _ in range(os.cpu_count() or 1)]
+    assert poll(lambda: len((neighbour / "cgroup.procs").read_text().split()) == len(processes), 20)
+    yield processes
+    for process in processes:
+        process.kill()
+        process.wait()
 
 
 def tick_until(governor: Governor, done: Callable[[], bool], seconds: float) -> float:
@@ -128,19 +129,20 @@ def test_a_quiet_tree_is_lowered_a_busy_one_gets_it_back_and_in_the_end_all_is_a
     governor.close()
 
 
-def test_a_quota_is_not_cut_while_a_neighbour_has_the_cores_and_is_cut_when_it_has_gone(
-    group: Path, tree: Tree, hog: subprocess.Popen[bytes], tmp_path: Path
+def test_a_quota_is_not_cut_while_neighbours_have_the_cores_and_is_cut_when_they_have_gone(
+    group: Path, tree: Tree, hogs: list[subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
     for level in (group.parent, group):
         (level / "cpu.cfs_quota_us").write_text("100000")
     governor = Governor(Settings(node_name="n", journal_dir=tmp_path), detect(ROOT))
     governor.plan_seen(parse_plan(plan(containers=[{"name": "*", "minMilli": 20}])))
     governor.pod_seen(parse_pod(pod(limit="1")), time.monotonic())
-    tree.work(0.4, CPU)
+    tree.work(0.4)
     assert poll(lambda: len((group / "cgroup.procs").read_text().split()) == 2, 20)
     with pytest.raises(AssertionError, match="not within"):
         tick_until(governor, lambda: quota(group) < 100_000, 15)
-    hog.kill()
+    for hog in hogs:
+        hog.kill()
     tick_until(governor, lambda: quota(group) < 90_000, 40)
     governor.release_all("Shutdown")
     governor.close()

@@ -7,6 +7,7 @@ the journal, never the API. Each container is handled on its own: an error with 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -22,6 +23,7 @@ from flyball.agent.track import Track, give_back
 from flyball.cgroup.discovery import find_container, find_pods
 from flyball.cgroup.errors import CgroupError, CgroupGone
 from flyball.cgroup.handle import UNLIMITED, ContainerHandle, PodHandle
+from flyball.cgroup.idle import NodeIdle
 from flyball.cgroup.layout import Layout
 from flyball.cgroup.waiting import Room, open_waiting
 
@@ -52,6 +54,8 @@ class Governor:
         self._dirty: set[str] = set()
         self._retry_at = 0.0
         self._room = Room()
+        self._node_idle = NodeIdle()
+        self._idle = math.nan  # of the last tick
 
     # What the watches say.
 
@@ -115,6 +119,7 @@ class Governor:
         """Look at every container once."""
         self.tallies.begin()
         self._refresh(now)
+        self._idle = self._node_idle.read()
         fresh = self.fresh(now)
         for record in list(self.records.values()):
             record.count_idle(self._tally, now)
@@ -154,7 +159,7 @@ class Governor:
 
     def _step(self, record: PodRecord, track: Track, pod_throttled: int, now: float, fresh: bool) -> None:
         assignment, tally = track.assignment, track.tally
-        reading, sample = track.measure(now, pod_throttled)
+        reading, sample = track.measure(now, pod_throttled, self._idle)
         tally.touched = now
         tally.target = assignment.target
         reason = self._hands_off(record, track, now, fresh)

@@ -108,7 +108,7 @@ class Track:
         if self.lowered:
             self.handle.write_burst(0)
 
-    def measure(self, now: float, pod_throttled: int) -> tuple[Reading, Sample | None]:
+    def measure(self, now: float, pod_throttled: int, idle: float = math.nan) -> tuple[Reading, Sample | None]:
         """Read, count into the tally, and return the sample since the last tick (None at the first and after a counter went back)."""
         reading = self.handle.read()
         last, since = self._last, now - self._last_time
@@ -131,7 +131,7 @@ class Track:
         if self._waiting is not None and self._waiting.stalls:
             # Of several tasks it says that one waits, not how many: as many are taken to wait as run.
             waited *= max(1.0, used / 1e9 / since)
-        sample = Sample(since, throttled, by_pod, used / 1e9, reading.quota_us / period, period / 1e6, written, waited)
+        sample = Sample(since, throttled, by_pod, used / 1e9, reading.quota_us / period, period / 1e6, written, waited, idle)
         tally.quota_core_seconds += sample.quota * since
         tally.grant_core_seconds += grant / period * since
         tally.usage_core_seconds += sample.usage

@@ -80,6 +80,9 @@ _NORMAL = NormalDist()
 # cuts come back when it has forgotten the crowd. Time waited for a quota counts as waiting in the kernel (docs/designs/0010-limit-free.md), so that
 # samples with throttling say nothing here.
 CROWDED_FROM = 1.0 / 3.0
+# Where CPUs stand idle, tasks wait for one another: two processes of one container that wake together on one CPU wait half of their time, whoever
+# else is there. Ours: with a tenth of a second's CPU time to spare nobody is kept from what it wants for long.
+IDLE_FROM = 0.1
 
 # Two periods: a shorter sample says nothing about a share of periods. A longer gap than this many seconds teaches the margin no more than
 # so much.
@@ -120,6 +123,7 @@ class Sample:
     period: float = 0.1  # seconds
     written: bool = False  # a write within `elapsed` refilled the pool: that period's counter does not count
     waited: float = math.nan  # seconds that runnable tasks waited for a CPU, each for itself; NaN: unknown
+    idle: float = math.nan  # share of the node's CPU time that nobody used; NaN: unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +248,7 @@ def _margin(margin: float, over: float, target: float, sample: Sample, bounds: B
 
 
 def _waits(waits: tuple[float, ...], sample: Sample) -> tuple[float, ...]:
-    counts = math.isfinite(sample.waited) and not sample.throttled and not sample.throttled_by_pod
+    counts = math.isfinite(sample.waited) and not sample.throttled and not sample.throttled_by_pod and not sample.idle >= IDLE_FROM
     waited = max(0.0, sample.waited) / sample.elapsed if counts else 0.0
     return (*waits, waited)[-MEAN_SAMPLES:] if waited or any(waits) else ()
 

@@ -33,9 +33,9 @@ BOUNDS = Bounds(floor=0.05, grant=2.0)
 
 def sample(
     *, throttled: int = 0, by_pod: int = 0, usage: float = 0.3, quota: float = 1.0, elapsed: float = 1.0, written: bool = False,
-    waited: float = math.nan,
+    waited: float = math.nan, idle: float = math.nan,
 ) -> Sample:  # fmt: skip
-    return Sample(elapsed, throttled, by_pod, usage, quota, 0.1, written, waited)
+    return Sample(elapsed, throttled, by_pod, usage, quota, 0.1, written, waited, idle)
 
 
 def history(usage: float = 0.3, *, margin: float = 0.0) -> CaptainState:
@@ -261,7 +261,9 @@ class TestWhileOthersHaveTheCpus:
         state = after(MEAN_SAMPLES, history(), usage=0.4, waited=0.1)
         assert decide(state, sample(usage=0.4, waited=0.1), 0.1, BOUNDS)[1].reason is Reason.CUT
 
-    @pytest.mark.parametrize("known", [{"waited": math.nan}, {"waited": 3.0, "throttled": 1}, {"waited": 3.0, "by_pod": 1}])
-    def test_waiting_that_is_unknown_or_for_a_quota_forbids_nothing(self, known: dict[str, float]) -> None:
+    @pytest.mark.parametrize(
+        "known", [{"waited": math.nan}, {"waited": 3.0, "idle": 0.3}, {"waited": 3.0, "throttled": 1}, {"waited": 3.0, "by_pod": 1}]
+    )
+    def test_waiting_that_is_unknown_or_for_a_quota_or_beside_idle_cpus_forbids_nothing(self, known: dict[str, float]) -> None:
         state = after(MEAN_SAMPLES, history(), **known)
         assert decide(state, sample(**known), 0.1, BOUNDS)[1].reason is Reason.CUT  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ wild_samples = st.builds(
     st.one_of(st.just(math.nan), st.floats(-1.0, 2.0)),
     st.booleans(),
     anything,
+    anything,
 )
 samples = st.builds(
     Sample,
@@ -32,6 +33,7 @@ samples = st.builds(
     period=st.sampled_from([0.05, 0.1, 0.2]),
     written=st.booleans(),
     waited=st.one_of(st.just(math.nan), st.floats(0.0, 100.0)),
+    idle=st.one_of(st.just(math.nan), st.floats(0.0, 1.0)),
 )
 targets = st.floats(0.0, 1.0)
 bounds = st.builds(lambda floor, extra, burst: Bounds(floor, floor + extra, burst), st.floats(0.01, 8.0), st.floats(0.0, 64.0), st.booleans())
