@@ -44,15 +44,14 @@ class Tree:
         self._group = group
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def work(self, cores: float) -> None:| None = None) -> None:
+    def work(self, cores: float) -> None:
         self._processes.append(
             subprocess.Popen(
                 [
                     sys.executable,
                     "-S",
                     "-c",
-                    f"import os\nopen({str(self._group / 'cgroup.procs')!r}, 'w').write(str(os.getpid()))\n"
-                    + WORK,
+                    f"import os\nopen({str(self._group / 'cgroup.procs')!r}, 'w').write(str(os.getpid()))\n{WORK}",
                     str(cores),
                 ]
             )

@@ -39,7 +39,7 @@ class NodeIdle:
 
     def _times(self) -> list[int] | None:
         try:
-            with open(self._file, "rb", buffering=0) as file:
+            with self._file.open("rb", buffering=0) as file:
                 words = os.read(file.fileno(), BUFFER).split(b"\n", 1)[0].split()
         except OSError:
             return None
