@@ -128,7 +128,7 @@ def test_a_quiet_tree_is_lowered_a_busy_one_gets_it_back_and_in_the_end_all_is_a
     governor.close()
 
 
-def test_a_quota_is_not_cut_while_neighbours_have_the_cores_and_is_cut_when_they_have_gone(
+def test_a_quota_is_not_cut_while_its_tasks_wait_for_neighbours_and_is_cut_when_nothing_waits(
     group: Path, tree: Tree, hogs: list[subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
     for level in (group.parent, group):
@@ -140,8 +140,7 @@ def test_a_quota_is_not_cut_while_neighbours_have_the_cores_and_is_cut_when_they
     assert poll(lambda: len((group / "cgroup.procs").read_text().split()) == 2, 20)
     with pytest.raises(AssertionError, match="not within"):
         tick_until(governor, lambda: quota(group) < 100_000, 15)
-    for hog in hogs:
-        hog.kill()
+    tree.end()
     tick_until(governor, lambda: quota(group) < 90_000, 40)
     governor.release_all("Shutdown")
     governor.close()
