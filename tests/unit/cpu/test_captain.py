@@ -40,7 +40,15 @@ def history(usage: float = 0.3, *, margin: float = 0.0) -> CaptainState:
 def test_a_load_that_rises_is_followed_by_its_newest_seconds_where_the_target_asks_for_no_headroom() -> None:
     usages = (0.3,) * 26 + (0.4,) * 4
     assert wanted_quota(usages, 0.0, BOUNDS) == pytest.approx(0.4 * ABOVE_MEAN)
-    assert wanted_quota(usages[:-4] + (0.2,) * 4, 0.0, BOUNDS) == pytest.approx(0.26 * ABOVE_MEAN)  # a load that falls by the mean of ten
+
+
+def test_what_is_used_is_followed_up_within_five_seconds_and_down_within_twenty() -> None:
+    usages = (0.5, 0.7) * 15
+    deviation = 0.1
+    assert wanted_quota(usages, 2.0, BOUNDS) == pytest.approx(0.6 + 0.02 + 2 * deviation)  # the newest five are .7, .5, .7, .5, .7
+    lull = (0.3,) * 20 + (0.2,) * 10
+    assert wanted_quota(lull, 0.0, BOUNDS) == pytest.approx(0.25 * ABOVE_MEAN)
+    assert wanted_quota(lull[10:] + (0.2,) * 10, 0.0, BOUNDS) == pytest.approx(0.2 * ABOVE_MEAN)
 
 
 def test_a_container_that_never_throttles_is_cut_towards_what_it_uses() -> None:
