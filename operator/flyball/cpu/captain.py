@@ -172,7 +172,8 @@ def decide(state: CaptainState, sample: Sample, target: float, bounds: Bounds) -
     excess = max(0.0, (ratio - threshold) / (1.0 - threshold))
 
     # A throttled period has used its quota, whatever another counter says: what looks idle and is throttled all the time is not idle.
-    usage = max(sample.usage / sample.elapsed, ratio * quota)
+    counted = sample.usage / sample.elapsed
+    usage = max(counted, ratio * quota)
     excess *= min(1.0, max(0.0, (usage / quota - USED_UP_FROM) / (1.0 - USED_UP_FROM)))
     state = CaptainState(
         (*state.usages, usage)[-USAGE_SAMPLES:],
@@ -182,7 +183,12 @@ def decide(state: CaptainState, sample: Sample, target: float, bounds: Bounds) -
     )
     # What a throttled container used is less than what it would have.
     least = usage if excess > 0.0 else 0.0
-    wanted = (1.0 + state.boost) * wanted_quota(state.usages, spreads(target, sample.period) + state.margin, bounds, least)
+    above = spreads(target, sample.period) + state.margin
+    wanted = wanted_quota(state.usages, above, bounds, least)
+    if usage > counted:
+        # Raised, it may deviate less from what was before: no reason for a lower quota.
+        wanted = max(wanted, wanted_quota((*state.usages[:-1], counted), above, bounds, least))
+    wanted *= 1.0 + state.boost
 
     if wanted > quota * (1.0 + RAISE_DEAD_BAND):
         return state, _move(wanted, quota, Reason.GROW if excess > 0.0 else Reason.RAISE, ratio, bounds)
