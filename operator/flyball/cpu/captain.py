@@ -24,9 +24,9 @@ from statistics import NormalDist
 # Departs: the quota is fed forward from mean and deviation of usage; the paper's cuts to the maximum of 50 samples plus margin times deviation,
 # and moves the margin by r - T. A maximum is kept up by one odd second, and the integral is slow beside loads that change each minute.
 MEAN_SAMPLES = 5
-# It falls no faster than the mean of so many: where load comes in bursts, a lull of some seconds took the quota down that the next burst found. Up fast
-# and down slowly, Train-Ticket's noisy trace takes 18.22 cores instead of 20.21 (10 s both ways), Social-Network's traces 0 to 1 % fewer (75 minutes,
-# seed 1); 5 s both ways 18.10, with a fifth more writes.
+# It falls no faster than the mean of so many: where load comes in bursts, a lull of some seconds took the quota down that the next burst found.
+# Up fast and down slowly, Train-Ticket's noisy trace takes 18.22 cores instead of 20.21 (10 s both ways), Social-Network's traces 0 to 1 % fewer
+# (75 minutes, seed 1); 5 s both ways 18.10, with a sixth more writes.
 FALL_SAMPLES = 20
 # Longer than for the mean: a deviation needs more samples (that of 30 is known to 13 %). Deviations of 15 to 60 samples differ by less than 1 % in
 # cores on the diurnal trace.

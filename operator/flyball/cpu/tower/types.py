@@ -13,8 +13,8 @@ from flyball.slo import Budget, Objective
 
 TARGET_MAX = 0.30
 """Highest throttle target. At 0.5 the captain holds a quota at a twentieth above the mean of what is used (`captain.ABOVE_MEAN`) and no more: where
-load then rises by two thirds within 11 s, workers that wait for each other stand still. At 0.4 Train-Ticket's noisy trace ran into surges every six to
-ten minutes and took 19.40 cores, at 0.35 and 0.3 17.49 and 17.05 (docs/designs/0008-cpu-control.md)."""
+load then rises by two thirds within 11 s, workers that wait for each other stand still. At 0.4 Train-Ticket's noisy trace ran into surges every
+six to ten minutes and took 19.40 cores, at 0.35 and 0.3 17.49 and 17.05 (docs/designs/0008-cpu-control.md)."""
 
 TARGET_SCALE = 0.50
 TARGET_BEYOND = 0.70
