@@ -7,7 +7,7 @@ brought stands in docs/designs/0008-cpu-control.md.
 The rule, with T the target, r the throttled share of wall periods in the last second, Q the quota in force:
 
     spreads = normal quantile of 1 - T, in deviations of a period (sqrt(10) of a second's) + what recent throttling taught
-    mean    = that of the usage of 5 s, or of 20 s where that is more
+    mean    = that of the usage of 5 s, or of 20 s where that is more; beside a burst allowance of 10 s
     wanted  = mean + spreads * deviation(usage of 30 s), less of the latter where a burst allowance stands behind it
     r far above T:                  wanted counts from this second's usage, times 1 + a boost that halves each second
     wanted off the quota by 2 %:    Q := wanted; downwards by a limited step, and not before there is some history
@@ -28,6 +28,9 @@ MEAN_SAMPLES = 5
 # Up fast and down slowly, Train-Ticket's noisy trace takes 18.22 cores instead of 20.21 (10 s both ways), Social-Network's traces 0 to 1 % fewer
 # (75 minutes, seed 1); 5 s both ways 18.10, with a sixth more writes.
 FALL_SAMPLES = 20
+# Beside a burst allowance the mean of so many, up and down: what a lull saved is there for the next burst, and the larger of two means lies above the
+# mean by chance alone where a dozen requests a second are served. The demo's shop in the simulator, four seeds: 54.6 % saved so, 51.9 % as above.
+BURST_SAMPLES = 10
 # Longer than for the mean: a deviation needs more samples (that of 30 is known to 13 %). Deviations of 15 to 60 samples differ by less than 1 % in
 # cores on the diurnal trace.
 USAGE_SAMPLES = 30
@@ -208,10 +211,9 @@ def spreads(target: float, period: float = 0.1) -> float:
 
 def wanted_quota(usages: tuple[float, ...], above: float, bounds: Bounds, least: float = 0.0) -> float:
     """The quota in cores that recent usage calls for, `above` deviations over its mean; `least` is what the mean is at least."""
-    recent, newest, falling = usages[-MEAN_SAMPLES:], usages[-RISING_SAMPLES:], usages[-FALL_SAMPLES:]
-    mean = max(sum(recent) / len(recent), sum(falling) / len(falling), least)
+    mean = max(_mean(usages[-BURST_SAMPLES:]) if bounds.burst else max(_mean(usages[-MEAN_SAMPLES:]), _mean(usages[-FALL_SAMPLES:])), least)
     headroom = above * max(_deviation(usages), SPREAD_SHARE * mean, SPREAD_CORES)
-    floor = ABOVE_MEAN * max(mean, sum(newest) / len(newest))
+    floor = ABOVE_MEAN * max(mean, _mean(usages[-RISING_SAMPLES:]))
     return max(floor, beside_burst(mean, headroom, bounds.grant) if bounds.burst else mean + headroom)
 
 
@@ -228,6 +230,10 @@ def beside_burst(mean: float, headroom: float, grant: float) -> float:
     if headroom >= spare:
         return mean + spare / 2.0 + BEYOND_GRANT * (headroom - spare)
     return (grant + mean - math.sqrt(spare * spare - headroom * headroom)) / 2.0
+
+
+def _mean(usages: tuple[float, ...]) -> float:
+    return sum(usages) / len(usages)
 
 
 def _deviation(usages: tuple[float, ...]) -> float:

@@ -46,6 +46,13 @@ def test_what_is_used_is_followed_down_within_twenty_seconds() -> None:
     lull = (0.3,) * 20 + (0.2,) * 10
     assert wanted_quota(lull, 0.0, BOUNDS) == pytest.approx(0.25 * ABOVE_MEAN)
     assert wanted_quota(lull[10:] + (0.2,) * 10, 0.0, BOUNDS) == pytest.approx(0.2 * ABOVE_MEAN)
+    assert wanted_quota(lull[5:] + (0.2,) * 5, 0.0, BOUNDS) == pytest.approx(0.225 * ABOVE_MEAN)
+
+
+def test_beside_a_burst_allowance_use_is_followed_up_and_down_within_ten_seconds() -> None:
+    burst = replace(BOUNDS, burst=True)
+    assert wanted_quota((0.3,) * 20 + (0.2,) * 10, 0.0, burst) == pytest.approx(0.2 * ABOVE_MEAN)
+    assert wanted_quota((0.3,) * 25 + (0.4,) + (0.2,) * 4, 0.0, burst) == pytest.approx(0.27 * ABOVE_MEAN)
 
 
 def test_a_container_that_never_throttles_is_cut_towards_what_it_uses() -> None:
