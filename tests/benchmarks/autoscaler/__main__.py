@@ -32,8 +32,10 @@ TICK_SECONDS = 15
 """The operator's default."""
 STEADY_SECONDS, JUMP_SECONDS = 75, 60
 """Five ticks; and the time within which a rate over a minute shows the jump."""
-SETTLE_SECONDS = 60
-"""From the first forecasts on: each object says once that it has one now, twenty in a second."""
+SETTLE_SECONDS = 120
+"""From the first forecasts on: each object says once that it has one now, twenty in a second, and again once its numbers have moved."""
+START_SECONDS = 420
+"""From the operator's start on: for five minutes nothing is scaled in, and then a thousand may be at once."""
 FAST_TICK_SECONDS = 0.01
 FAST_SECONDS = 60
 READY_SECONDS, LEARNED_SECONDS = 300, 600
@@ -69,12 +71,14 @@ def usual(cluster: Cluster, prometheus: Prometheus, operator: Operator, say: Say
 
 def fast(cluster: Cluster, prometheus: Prometheus, traffic: Traffic, operator: Operator, say: Say) -> dict[str, float]:
     """Each object due again as soon as it was looked at: how long a tick takes, and how long one while all have to be scaled."""
+    began = time.monotonic()
     operator.start()  # never ready by its own measure: an object is late after four ticks
     try:
         say("learning again while looking as fast as it can")
         wait_for_forecasts(operator)
-        say(f"settling for {SETTLE_SECONDS} s, then {FAST_SECONDS} s of steady demand")
-        time.sleep(SETTLE_SECONDS)
+        settle = max(SETTLE_SECONDS, began + START_SECONDS - time.monotonic())
+        say(f"settling for {settle:.0f} s, then {FAST_SECONDS} s of steady demand")
+        time.sleep(settle)
         steady = observe.watch(cluster, prometheus, operator, OBJECTS, FAST_SECONDS)
         say(f"{len(steady.ticks)} ticks; all demands rise at once")
         traffic.jump(HIGH)

@@ -13,7 +13,7 @@ import pytest
 from flyball.sim.policies import Static
 from flyball.sim.policy import Facts, Quotas, Samples, SlowObservation
 from flyball.slo import Ledger, Objective
-from tests.benchmarks.cpu import candidates, kept, plan
+from tests.benchmarks.cpu import candidates, kept, plan, report
 from tests.benchmarks.cpu.candidates import Candidate, code, settings
 from tests.benchmarks.cpu.cells import CONTENTION, LAGS, SLACKS, VARIED, Cell, cells, variants
 from tests.benchmarks.cpu.disturbances import GAP_SECONDS, ONSET, Deaf, echo
@@ -113,6 +113,18 @@ def test_a_varied_cell_counts_in_its_own_keys_alone() -> None:
     assert figures["class_burst_saving_vs_tuned_per_cell_mean_percent"] is None
     assert figures["nodes_80_percent_full_saving_vs_tuned_per_cell_mean_percent"] == pytest.approx(10.0)
     assert figures["nodes_80_percent_full_met_share"] == 1.0
+
+
+def test_the_page_shows_each_saving_beside_what_it_is_against_and_each_figure_beside_what_was_asked() -> None:
+    rows = [row("flyball", 9.0, UNTUNED), row("k8s-cpu-fast", 10.0, PER_CELL), row("k8s-cpu-fast", 12.0, ONE_TARGET), row("autothrottle", 8.0, UNTUNED)]
+    (line,) = report.short(rows)
+    assert dict(zip(report.SHORT, line, strict=True)).items() >= {
+        "Flyball": "9.00", "(a)": "10.00 (+10.0 %)", "(b)": "12.00 (+25.0 %)", "Autothrottle": "8.00 (-12.5 %)", "oracle pair": "-",
+    }.items()  # fmt: skip
+    said = {key: (asked, met) for key, _, asked, met in report.judged(summary(rows))}
+    assert said["`saving_vs_tuned_per_cell_mean_percent`"] == (">= 8", "yes")
+    assert said["`cores_ratio_vs_autothrottle_h`"] == ("<= 0.87", "no")
+    assert said["`long_run_hours_over_percent`"] == ("<= 1", "")  # not run: neither met nor missed
 
 
 def test_cells_held_out_do_not_choose_the_kind_of_the_one_target() -> None:

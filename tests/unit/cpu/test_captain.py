@@ -45,7 +45,19 @@ def history(usage: float = 0.3, *, margin: float = 0.0) -> CaptainState:
 def test_a_load_that_rises_is_followed_by_its_newest_seconds_where_the_target_asks_for_no_headroom() -> None:
     usages = (0.3,) * 26 + (0.4,) * 4
     assert wanted_quota(usages, 0.0, BOUNDS) == pytest.approx(0.4 * ABOVE_MEAN)
-    assert wanted_quota(usages[:-4] + (0.2,) * 4, 0.0, BOUNDS) == pytest.approx(0.26 * ABOVE_MEAN)  # a load that falls by the mean of ten
+
+
+def test_what_is_used_is_followed_down_within_twenty_seconds() -> None:
+    lull = (0.3,) * 20 + (0.2,) * 10
+    assert wanted_quota(lull, 0.0, BOUNDS) == pytest.approx(0.25 * ABOVE_MEAN)
+    assert wanted_quota(lull[10:] + (0.2,) * 10, 0.0, BOUNDS) == pytest.approx(0.2 * ABOVE_MEAN)
+    assert wanted_quota(lull[5:] + (0.2,) * 5, 0.0, BOUNDS) == pytest.approx(0.225 * ABOVE_MEAN)
+
+
+def test_beside_a_burst_allowance_use_is_followed_up_and_down_within_ten_seconds() -> None:
+    burst = replace(BOUNDS, burst=True)
+    assert wanted_quota((0.3,) * 20 + (0.2,) * 10, 0.0, burst) == pytest.approx(0.2 * ABOVE_MEAN)
+    assert wanted_quota((0.3,) * 25 + (0.4,) + (0.2,) * 4, 0.0, burst) == pytest.approx(0.27 * ABOVE_MEAN)
 
 
 def test_a_container_that_never_throttles_is_cut_towards_what_it_uses() -> None:
@@ -67,7 +79,7 @@ def test_the_headroom_is_the_normal_quantile_of_the_target() -> None:
     assert spreads(0.01) == pytest.approx(2.3263 * math.sqrt(10), abs=1e-3)
     assert spreads(0.5) == pytest.approx(0.0)
     assert spreads(0.01, period=0.25) == pytest.approx(2.3263 * 2.0, abs=1e-3)
-    usages = (0.4, 0.6) * 15
+    usages = (0.6, 0.4) * 15
     assert wanted_quota(usages, 2.0, BOUNDS) == pytest.approx(0.5 + 2 * 0.1)
 
 
@@ -90,12 +102,12 @@ def test_near_its_grant_a_container_that_is_throttled_still_gets_more() -> None:
 
 
 def test_quotas_with_a_burst_allowance_keep_above_the_mean() -> None:
-    assert wanted_quota((0.4, 0.6) * 15, 0.0, replace(BOUNDS, burst=True)) == pytest.approx(0.5 * ABOVE_MEAN)
+    assert wanted_quota((0.6, 0.4) * 15, 0.0, replace(BOUNDS, burst=True)) == pytest.approx(0.5 * ABOVE_MEAN)
 
 
-def test_the_mean_is_that_of_ten_seconds_and_the_deviation_that_of_thirty() -> None:
-    usages = (0.5,) * 20 + (0.7,) * 10
-    deviation = math.sqrt(2 / 3 * 1 / 3) * 0.2
+def test_the_mean_is_that_of_five_seconds_and_the_deviation_that_of_thirty() -> None:
+    usages = (0.5,) * 25 + (0.7,) * 5
+    deviation = math.sqrt(5 / 6 * 1 / 6) * 0.2
     assert wanted_quota(usages, 1.0, BOUNDS) == pytest.approx(0.7 + deviation)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from flyball.cpu.tower import bandit, budget
 from flyball.cpu.tower.budget import Proposal
 from flyball.cpu.tower.grouping import assign, shares
-from flyball.cpu.tower.types import TARGET_MAX, TARGET_SCALE, Decision, Observation, Reason, Settings, TowerState
+from flyball.cpu.tower.types import TARGET_BEYOND, TARGET_MAX, TARGET_SCALE, Decision, Observation, Reason, Settings, TowerState
 
 Policy = Callable[[TowerState, Observation, Settings], tuple[TowerState, Proposal]]
 
@@ -27,8 +27,8 @@ def decide(state: TowerState, observation: Observation, settings: Settings) -> t
     if settings.policy == "fixed":
         targets = dict.fromkeys(groups.values(), min(TARGET_MAX, max(0.0, settings.fixed_target)))
     else:
-        # The square gives fine steps where a target begins to hurt: near zero.
-        top = TARGET_SCALE * proposal.pressure**2
+        # The square gives fine steps where a target begins to hurt: near zero. The eighth power is next to nothing there.
+        top = TARGET_SCALE * proposal.pressure**2 + TARGET_BEYOND * proposal.pressure**8
         targets = {group: min(TARGET_MAX, top * share) for group, share in shares(groups).items()}
     decision = _decision(proposal, targets, groups, regrouped)
     return state, replace(decision, release=observation.time < state.guard_until)

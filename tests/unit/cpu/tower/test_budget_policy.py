@@ -207,9 +207,11 @@ def test_lost_signals_are_held_on_to_and_then_mean_no_throttling() -> None:
 
 def test_at_full_pressure_the_largest_stay_below_what_a_rising_load_needs_and_the_others_come_closer() -> None:
     _, decision = decide(steady(1.0), reading(4))
-    assert decision.targets == {"128m": pytest.approx(0.40), "16m": pytest.approx(0.50 * 2 ** (-3 * 0.4))}
-    _, decision = decide(steady(0.8), reading(4))
-    assert decision.targets["128m"] == pytest.approx(0.50 * 0.8**2)
+    assert decision.targets == {"128m": pytest.approx(0.30), "16m": pytest.approx(0.30)}
+    _, decision = decide(steady(0.75), reading(4))  # .5 * .75 squared and .7 * its eighth power: .351
+    assert decision.targets == {"128m": pytest.approx(0.30), "16m": pytest.approx(0.351 * 2 ** (-3 * 0.4), abs=1e-3)}
+    _, decision = decide(steady(0.5), reading(4))
+    assert decision.targets["128m"] == pytest.approx(0.1277, abs=1e-4)
 
 
 def test_of_several_objectives_the_most_careful_wins() -> None:
