@@ -116,7 +116,12 @@ def test_a_varied_cell_counts_in_its_own_keys_alone() -> None:
 
 
 def test_the_page_shows_each_saving_beside_what_it_is_against_and_each_figure_beside_what_was_asked() -> None:
-    rows = [row("flyball", 9.0, UNTUNED), row("k8s-cpu-fast", 10.0, PER_CELL), row("k8s-cpu-fast", 12.0, ONE_TARGET), row("autothrottle", 8.0, UNTUNED)]
+    rows = [
+        row("flyball", 9.0, UNTUNED),
+        row("k8s-cpu-fast", 10.0, PER_CELL),
+        row("k8s-cpu-fast", 12.0, ONE_TARGET),
+        row("autothrottle", 8.0, UNTUNED),
+    ]
     (line,) = report.short(rows)
     assert dict(zip(report.SHORT, line, strict=True)).items() >= {
         "Flyball": "9.00", "(a)": "10.00 (+10.0 %)", "(b)": "12.00 (+25.0 %)", "Autothrottle": "8.00 (-12.5 %)", "oracle pair": "-",
