@@ -21,6 +21,8 @@ from enum import StrEnum
 from functools import lru_cache
 from statistics import NormalDist
 
+from flyball.cpu.crowd import crowded, remember
+
 # Departs: the quota is fed forward from mean and deviation of usage; the paper's cuts to the maximum of 50 samples plus margin times deviation,
 # and moves the margin by r - T. A maximum is kept up by one odd second, and the integral is slow beside loads that change each minute.
 MEAN_SAMPLES = 5
@@ -81,16 +83,6 @@ SPREAD_CORES = 0.003
 # .39 and .52 % slow; 1/8 55.3 and 42.2 at .39 and .39; 1/4 54.0 and 40.9 at .38 and .40; 1/2 53.4 and 38.9 at .38 and .41.
 BEYOND_GRANT = 0.125
 _NORMAL = NormalDist()
-
-# Departs: no cuts while others have the CPUs. What a container used then is less than what it wanted, and no throttling says so: beside two
-# compilations on two cores the demo's quotas fell with its use, and the backlog met them: 26 % of a minute's requests were slow. The level: with a
-# third of the time waited, what one thread used is at most a third below what it wanted. Over the seconds that the mean of usage goes by, so that
-# cuts come back when it has forgotten the crowd. Time waited for a quota counts as waiting in the kernel (docs/designs/0010-limit-free.md), so that
-# samples with throttling say nothing here.
-CROWDED_FROM = 1.0 / 3.0
-# Where CPUs stand idle, tasks wait for one another: two processes of one container that wake together on one CPU wait half of their time, whoever
-# else is there. Ours: with a tenth of a second's CPU time to spare nobody is kept from what it wants for long.
-IDLE_FROM = 0.1
 
 # Two periods: a shorter sample says nothing about a share of periods. A longer gap than this many seconds teaches the margin no more than
 # so much.
@@ -191,13 +183,13 @@ def decide(state: CaptainState, sample: Sample, target: float, bounds: Bounds) -
     counted = sample.usage / sample.elapsed
     usage = max(counted, ratio * quota)
     excess *= min(1.0, max(0.0, (usage / quota - USED_UP_FROM) / (1.0 - USED_UP_FROM)))
-    crowd = crowded(state)
+    crowd = crowded(state.waits, state.usages)
     state = CaptainState(
         (*state.usages, usage)[-USAGE_SAMPLES:],
         _margin(state.margin, ratio - threshold, target, sample, bounds),
         BOOST_KEPT * state.boost + BOOST * min(excess, state.excess) ** 2,
         excess,
-        _waits(state.waits, sample),
+        remember(state.waits, sample.waited, sample.elapsed, sample.idle, throttled=sample.throttled + sample.throttled_by_pod > 0),
     )
     # What a throttled container used is less than what it would have.
     least = usage if excess > 0.0 else 0.0
@@ -262,20 +254,6 @@ def _margin(margin: float, over: float, target: float, sample: Sample, bounds: B
     # Nothing is learned at the grant, or the margin would wind up on what the quota cannot follow.
     learned = max(0.0, over) * seconds if sample.quota < bounds.grant else 0.0
     return min(MARGIN_MAX, max(0.0, margin + learned - (FORGET_PER_SECOND + FORGET_BY_TARGET * target) * seconds))
-
-
-def _waits(waits: tuple[float, ...], sample: Sample) -> tuple[float, ...]:
-    counts = math.isfinite(sample.waited) and not sample.throttled and not sample.throttled_by_pod and not sample.idle >= IDLE_FROM
-    waited = max(0.0, sample.waited) / sample.elapsed if counts else 0.0
-    return (*waits, waited)[-MEAN_SAMPLES:] if waited or any(waits) else ()
-
-
-def crowded(state: CaptainState) -> bool:
-    """Whether others had the CPUs for so much of the last seconds that usage says little about what was wanted."""
-    if not state.waits:
-        return False
-    waited = sum(state.waits)
-    return waited >= CROWDED_FROM * (waited + sum(state.usages[-MEAN_SAMPLES:]))
 
 
 def _may_cut(state: CaptainState, sample: Sample, threshold: float) -> bool:

@@ -17,16 +17,16 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-# As the captain's windows, for its reasons: a mean that follows a minute's changes, a deviation from enough samples, a rise seen within seconds.
+# A mean that follows a minute's changes, a deviation from enough samples (that of 30 is known to 13 %), a rise that is seen within seconds.
 MEAN_SAMPLES = 10
 USAGE_SAMPLES = 30
 RISING_SAMPLES = 4
-# A third of the mean's window, as the captain has it: one quiet second after a start decides nothing.
+# As the captain has it: one quiet second after a start decides nothing.
 SAMPLES_BEFORE_CUT = 5
 # On a node with room nothing waits, whatever the weight, so that only the floor ends a cut: slower than the captain's 20 %, because a weight that
 # turns out too low shows only when the node fills up.
 CUT_LIMIT = 0.05
-# Above half the time waited more work comes than is done; the captain's largest target as well.
+# Above half the time waited a container gets less than half of what it wants; the largest target that the captain takes as well.
 TARGET_MOST = 0.5
 # What recent use keeps on a full node: its mean and one deviation, which a normal load exceeds one second in six.
 SPREADS = 1.0

@@ -11,7 +11,6 @@ from flyball.cpu.captain import (
     ABOVE_MEAN,
     CUT_LIMIT,
     MARGIN_MAX,
-    MEAN_SAMPLES,
     SAMPLES_BEFORE_CUT,
     USAGE_SAMPLES,
     Bounds,
@@ -20,13 +19,13 @@ from flyball.cpu.captain import (
     Sample,
     beside_burst,
     burst_allowance,
-    crowded,
     decide,
     growth_threshold,
     spreads,
     throttle_ratio,
     wanted_quota,
 )
+from flyball.cpu.crowd import CROWD_SAMPLES, crowded
 
 BOUNDS = Bounds(floor=0.05, grant=2.0)
 
@@ -260,22 +259,23 @@ class TestWhileOthersHaveTheCpus:
         assert (move.reason, move.quota) == (Reason.HOLD, 1.0)
 
     def test_it_may_still_be_raised(self) -> None:
-        state = after(MEAN_SAMPLES, history(), usage=0.9, waited=2.0)
+        state = after(CROWD_SAMPLES, history(), usage=0.9, waited=2.0)
         _, move = decide(state, sample(usage=0.9, quota=0.5, waited=2.0), 0.1, BOUNDS)
         assert move.reason is Reason.RAISE
 
     def test_cuts_come_back_when_the_mean_of_usage_has_forgotten_it(self) -> None:
         crowd = after(5, history(), usage=0.1, waited=0.9)
-        assert crowded(after(MEAN_SAMPLES // 2, crowd, waited=0.0))
-        assert not crowded(after(MEAN_SAMPLES, crowd, waited=0.0))
+        soon, later = (after(seconds, crowd, waited=0.0) for seconds in (CROWD_SAMPLES // 2, CROWD_SAMPLES))
+        assert crowded(soon.waits, soon.usages)
+        assert not crowded(later.waits, later.usages)
 
     def test_a_fifth_of_the_time_waited_is_what_a_shared_node_is_like(self) -> None:
-        state = after(MEAN_SAMPLES, history(), usage=0.4, waited=0.1)
+        state = after(CROWD_SAMPLES, history(), usage=0.4, waited=0.1)
         assert decide(state, sample(usage=0.4, waited=0.1), 0.1, BOUNDS)[1].reason is Reason.CUT
 
     @pytest.mark.parametrize(
         "known", [{"waited": math.nan}, {"waited": 3.0, "idle": 0.3}, {"waited": 3.0, "throttled": 1}, {"waited": 3.0, "by_pod": 1}]
     )
     def test_waiting_that_is_unknown_or_for_a_quota_or_beside_idle_cpus_forbids_nothing(self, known: dict[str, float]) -> None:
-        state = after(MEAN_SAMPLES, history(), **known)
+        state = after(CROWD_SAMPLES, history(), **known)
         assert decide(state, sample(**known), 0.1, BOUNDS)[1].reason is Reason.CUT  # type: ignore[arg-type]
