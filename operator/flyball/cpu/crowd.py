@@ -20,8 +20,8 @@ IDLE_FROM = 0.1
 def remember(waits: tuple[float, ...], waited: float, elapsed: float, idle: float, *, throttled: bool) -> tuple[float, ...]:
     """The waits of the last samples with one more, in seconds a second; empty while nothing waited.
 
-    NaN of `waited` (seconds) is unknown and counts as nothing; so does a sample with throttling, since the kernel counts the time that tasks wait for a
-    quota among the rest. `idle` is the share of the node's CPU time that nobody used, NaN where unknown.
+    NaN of `waited` (seconds) is unknown and counts as nothing; so does a sample with throttling, since the kernel counts the time that tasks wait
+    for a quota among the rest. `idle` is the share of the node's CPU time that nobody used, NaN where unknown.
     """
     counts = math.isfinite(waited) and not throttled and not idle >= IDLE_FROM
     newest = max(0.0, waited) / elapsed if counts else 0.0
