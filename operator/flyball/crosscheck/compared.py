@@ -1,0 +1,71 @@
+"""Theta over a history, beside the backtest of `flyball forecast`: what it would have said at half hours, and how far it would have erred. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from flyball.crosscheck import theta
+from flyball.crosscheck.means import MINUTE, Means
+
+EVERY_SECONDS = 1800
+DAY_SECONDS = 86_400
+MOST_FITS = 240
+"""Five days of half hours, 22 s; of a longer history so many half hours evenly apart."""
+
+Made = dict[int, dict[float, float]]
+"""Minutes ahead -> end of the minute -> what was said of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Sums of absolute errors over the same minutes."""
+
+    count: int = 0
+    theirs: float = 0.0
+    last: float = 0.0
+    yesterday: float = 0.0
+
+    @property
+    def skill(self) -> float:
+        """1 - error / error of the better of last value and yesterday's."""
+        best = min(self.last, self.yesterday)
+        return 1 - self.theirs / best if best > 0 else math.nan
+
+
+def play(times: Sequence[float], values: Sequence[float], minutes: Sequence[int]) -> Iterator[float | Made]:
+    """Yields the share done after each fit, and at last what Theta said so many minutes ahead, each time from nothing later than its half hour.
+
+    `times`: ends of minutes; NaN values are missing. Nothing is said before two days are known, nor where statsmodels raises.
+    """
+    origins = [index for index, time in enumerate(times) if time % EVERY_SECONDS == 0 and (index + 1) / 5 >= theta.LEAST and math.isfinite(values[index])]
+    if len(origins) > MOST_FITS:
+        origins = [origins[round(place)] for place in np.linspace(0, len(origins) - 1, MOST_FITS)]
+    made: Made = {ahead: {} for ahead in minutes}
+    means, seen = Means(), 0
+    for done, origin in enumerate(origins):
+        means.take(times[seen], np.asarray(values[seen : origin + 1], np.float64))
+        seen = origin + 1
+        try:
+            found = theta.ahead(means.until(times[origin]), minutes)
+        except Exception:  # whatever statsmodels raises: there is no forecast here then
+            found = np.full(len(minutes), np.nan)
+        for ahead, value in zip(minutes, found.tolist(), strict=True):
+            if math.isfinite(value):
+                made[ahead][times[origin] + ahead * MINUTE] = value
+        yield (done + 1) / len(origins)
+    yield made
+
+
+def score(made: Mapping[float, float], minutes: int, actual: Mapping[float, float]) -> Compared:
+    """Errors so many minutes ahead, where the minute, the one at which it was said, and yesterday's are known."""
+    found = Compared()
+    for time, said in made.items():
+        value, last, yesterday = (actual.get(moment, math.nan) for moment in (time, time - minutes * MINUTE, time - DAY_SECONDS))
+        if math.isfinite(value) and math.isfinite(last) and math.isfinite(yesterday):
+            errors = (abs(value - said), abs(value - last), abs(value - yesterday))
+            found = Compared(found.count + 1, found.theirs + errors[0], found.last + errors[1], found.yesterday + errors[2])
+    return found

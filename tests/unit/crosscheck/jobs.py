@@ -1,0 +1,45 @@
+"""What the worker's process is given in the tests; on its own, since that process imports it by name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+
+def whoami(*arguments: object) -> tuple[int, tuple[object, ...]]:
+    return os.getpid(), arguments
+
+
+def priority() -> int:
+    return os.nice(0)
+
+
+def raises() -> None:
+    raise ArithmeticError("no fit")
+
+
+def dies() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hangs() -> None:
+    threading.Event().wait()
+
+
+def parent() -> None:
+    """A process that makes a worker, tells its number, and goes on until it is killed."""
+    import asyncio  # noqa: PLC0415
+
+    from flyball.crosscheck.worker import Worker  # noqa: PLC0415
+
+    number, _ = asyncio.run(Worker().run(whoami))
+    print(number, flush=True)
+    time.sleep(60)
+
+
+if __name__ == "__main__":
+    sys.path[:] = [path for path in sys.path if path]
+    parent()
