@@ -3,15 +3,18 @@
 # Both stages start from the one external image, BASE_IMAGE: any image with Python 3.11 or newer as `python3`, with venv.
 #   docker build -t flyball:dev .
 #   make image        the same without a docker engine (hack/image): buildah, on a Debian root made on the spot
+# --build-arg EXTRAS=crosscheck adds statsmodels, with scipy and pandas: the operator then has a second opinion on its forecasts.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS build
+ARG EXTRAS=""
 WORKDIR /src
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 # Dependencies first: they change seldom, so that a change of the sources rebuilds one small layer.
 COPY pyproject.toml constraints.txt ./
 RUN python3 -m venv /opt/flyball \
- && python3 -c 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))' > requirements.txt \
+ && python3 -c 'import sys, tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+print("\n".join(project["dependencies"] + [its for extra in sys.argv[1:] for its in project["optional-dependencies"][extra]]))' $EXTRAS > requirements.txt \
  && /opt/flyball/bin/pip install --no-compile -c constraints.txt -r requirements.txt
 COPY README.md LICENSE ./
 COPY operator operator

@@ -47,7 +47,7 @@ def ahead(means: Array, minutes: Sequence[int]) -> Array:
     found = np.maximum(np.expm1(np.minimum(logs, LARGEST_LOG)) * size, 0.0)
     # Straight lines between the middles of the means, beginning at the last known one.
     middles = np.arange(len(found) + 1) * MEAN_MINUTES - (MEAN_MINUTES - 1) / 2
-    return np.interp(np.asarray(minutes, np.float64), middles, np.concatenate([known[-1:], found]))
+    return np.asarray(np.interp(np.asarray(minutes, np.float64), middles, np.concatenate([known[-1:], found])), np.float64)
 
 
 def filled(means: Array) -> Array:
