@@ -66,7 +66,9 @@ def page(result: Backtest, title: str, capacity: float, ready_after: float, quan
             f"<h2>Replicas that carry {capacity:g} a second each</h2>{replicas}",
             _html_table(("", "replica hours", "minutes too few", "unserved"), _outcomes(result)),
             "<h2>How good it was</h2>",
-            _html_table(("ahead", "mean error", "skill", f"covered ({quantile:g} % wanted)", *(["Theta"] if second else [])), _skills(result, second)),
+            _html_table(
+                ("ahead", "mean error", "skill", f"covered ({quantile:g} % wanted)", *(["Theta"] if second else [])), _skills(result, second)
+            ),
             f"<p>{second.sentence}</p>" if second else "",
             "<p>Skill: how much smaller the error is than that of the better of last value and yesterday's value. "
             "Every forecast was made from nothing later than its minute; the first day is not scored.</p></html>",

@@ -1,7 +1,7 @@
-"""Asks Theta beside the engine: each series once in half an hour, one fit at a time in a process of its own, and scores both a quarter of an hour later.
+"""Asks Theta beside the engine: each series once in half an hour, one fit at a time in a process of its own; both are scored a quarter of an hour later.
 
-Beside the engines' steps: `began` and `stepped` tell what was seen and forecast, `run` works through a bounded queue. Whatever happens to the process,
-the forecasts go on without it; what happened is told by `on_fit` and once by the log.
+Beside the engines' steps: `began` and `stepped` tell what was seen and forecast, `run` works through a bounded queue. Whatever happens to the
+process, the forecasts go on without it; what happened is told by `on_fit` and once by the log.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ AHEAD_SECONDS = float(AHEAD_MINUTES * MINUTE)
 WAITING = 256
 """Fits that may wait; more are left out. At .9 s each, rest included, they are done in four minutes."""
 REST = 9.0
-"""After a fit, this many times as long as it took is rested: a tenth of a core at most, whatever a fit takes, 2,000 series each half hour at 90 ms. Where
-that is too little the series are asked less often, for a fit that has waited until its forecast is due is left out."""
+"""After a fit, this many times as long as it took is rested: a tenth of a core at most, whatever a fit takes; 2,000 series each half hour at 90 ms.
+Where that is too little the series are asked less often, for a fit that has waited until its forecast is due is left out."""
 TROUBLES = 3
 """A process that hangs or dies this often in a row is left alone for a while."""
 AWAY_SECONDS = 3600.0
@@ -71,7 +71,7 @@ class CrossCheck:
         rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._worker = worker or Worker()
+        self._worker = worker or Worker(prepare=theta.prepare)
         self._clock, self._rest, self._timer = clock, rest, timer
         self._series: dict[Key, _Followed] = {}
         self._queue: deque[_Job] = deque()

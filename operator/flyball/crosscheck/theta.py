@@ -34,6 +34,11 @@ def available() -> bool:
     return importlib.util.find_spec("statsmodels") is not None
 
 
+def prepare() -> None:
+    """Import what a fit needs, 2 s of CPU; in the worker's process, before its patience is that for a fit."""
+    importlib.import_module("statsmodels.tsa.forecasting.theta")
+
+
 def ahead(means: Array, minutes: Sequence[int]) -> Array:
     """Demand so many minutes after the last of `means`: five-minute means, oldest first, the last one ends now, NaN where unknown.
 

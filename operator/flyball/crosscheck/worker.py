@@ -20,7 +20,7 @@ T = TypeVar("T")
 LIMIT_SECONDS = 10.0
 """A hundred times what a fit takes."""
 START_SECONDS = 60.0
-"""A new process imports what it needs in 2 to 5 s where the CPU is free."""
+"""A new process imports what it needs in 2 to 5 s where the CPU is free: not to be taken for a call that hangs."""
 LEAST_NICE = 19
 
 
@@ -35,8 +35,9 @@ class Trouble(Exception):
 class Worker:
     """The process. Not for two calls at once."""
 
-    def __init__(self, limit_seconds: float = LIMIT_SECONDS) -> None:
-        self._limit = limit_seconds
+    def __init__(self, limit_seconds: float = LIMIT_SECONDS, prepare: Callable[[], object] = os.getpid) -> None:
+        """`prepare` is called first in each new process, with the patience for a start."""
+        self._limit, self._prepare = limit_seconds, prepare
         self._pool: ProcessPoolExecutor | None = None
         self.pid: int | None = None
 
@@ -47,6 +48,7 @@ class Worker:
                 # Spawned, not forked: the operator has threads, and a fork would keep what they had locked.
                 self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin)
                 self.pid = await self._call(self._pool, START_SECONDS, os.getpid)
+                await self._call(self._pool, START_SECONDS, self._prepare)
             return await self._call(self._pool, self._limit, function, *arguments)
         except asyncio.CancelledError:
             self.close()

@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 
+READY: list[bool] = []
+
 
 def whoami(*arguments: object) -> tuple[int, tuple[object, ...]]:
     return os.getpid(), arguments
@@ -15,6 +17,16 @@ def whoami(*arguments: object) -> tuple[int, tuple[object, ...]]:
 
 def priority() -> int:
     return os.nice(0)
+
+
+def prepared() -> None:
+    """Takes longer than the limit of the test that asks for it."""
+    time.sleep(0.05)
+    READY.append(True)
+
+
+def is_prepared() -> bool:
+    return bool(READY)
 
 
 def raises() -> None:

@@ -68,6 +68,16 @@ async def test_a_process_that_hangs_is_killed_and_made_anew() -> None:
     worker.close()
 
 
+async def test_a_new_process_is_prepared_with_the_patience_for_a_start() -> None:
+    worker = Worker(limit_seconds=0.001, prepare=jobs.prepared)
+    with pytest.raises(Trouble) as caught:
+        await worker.run(jobs.hangs)
+    assert caught.value.kind == "hung"
+    worker._limit = 5.0
+    assert await worker.run(jobs.is_prepared)
+    worker.close()
+
+
 async def test_whoever_stops_waiting_ends_the_process(worker: Worker) -> None:
     number, _ = await worker.run(jobs.whoami)
     descriptor = os.pidfd_open(number)
@@ -81,7 +91,9 @@ async def test_whoever_stops_waiting_ends_the_process(worker: Worker) -> None:
 
 
 def test_a_parent_that_is_killed_leaves_no_process_behind() -> None:
-    with subprocess.Popen([sys.executable, "-m", "tests.unit.crosscheck.jobs"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.unit.crosscheck.jobs"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as parent:
         assert parent.stdout
         descriptor = os.pidfd_open(int(parent.stdout.readline()))
         parent.send_signal(signal.SIGKILL)
