@@ -36,9 +36,10 @@ class Second:
 
     @property
     def sentence(self) -> str:
+        fits = max(its.count for its in self.horizons.values())
         return (
-            f"Theta on logs (statsmodels, five-minute means), fitted anew at {max(its.count for its in self.horizons.values())} half hours, has the skill "
-            f"in the last column. {self.minutes} min ahead, on the same {self.count} minutes, it erred {self.theirs / max(self.count, 1):.4g} "
+            f"Theta on logs (statsmodels, five-minute means), fitted anew at {fits} half hours, has the skill in the last column. "
+            f"{self.minutes} min ahead, on the same {self.count} minutes, it erred {self.theirs / max(self.count, 1):.4g} "
             f"and the forecast {self.ours / max(self.count, 1):.4g}."
         )
 

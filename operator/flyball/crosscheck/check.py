@@ -1,4 +1,4 @@
-"""Asks Theta beside the engine: each series once in half an hour, one fit at a time in a process of its own; both are scored a quarter of an hour later.
+"""Asks Theta beside the engine: each series once in half an hour, one fit at a time in its own process; scores both a quarter of an hour later.
 
 Beside the engines' steps: `began` and `stepped` tell what was seen and forecast, `run` works through a bounded queue. Whatever happens to the
 process, the forecasts go on without it; what happened is told by `on_fit` and once by the log.

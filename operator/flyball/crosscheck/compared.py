@@ -41,9 +41,9 @@ def play(times: Sequence[float], values: Sequence[float], minutes: Sequence[int]
 
     `times`: ends of minutes; NaN values are missing. Nothing is said before two days are known, nor where statsmodels raises.
     """
-    origins = [
-        index for index, time in enumerate(times) if time % EVERY_SECONDS == 0 and (index + 1) / 5 >= theta.LEAST and math.isfinite(values[index])
-    ]
+    first = theta.LEAST * theta.MEAN_MINUTES - 1
+    halves = [index for index, time in enumerate(times) if index >= first and time % EVERY_SECONDS == 0]
+    origins = [index for index in halves if math.isfinite(values[index])]
     if len(origins) > MOST_FITS:
         origins = [origins[round(place)] for place in np.linspace(0, len(origins) - 1, MOST_FITS)]
     made: Made = {ahead: {} for ahead in minutes}
