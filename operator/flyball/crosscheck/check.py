@@ -167,5 +167,5 @@ class CrossCheck:
             ours, theirs = followed.made.pop(moment)
             if moment == end and math.isfinite(value) and math.isfinite(theirs):
                 followed.scores.add(end, abs(value - ours), abs(value - theirs))
-        if math.isfinite(ratio := followed.scores.ratio):
-            self.on_ratio(key, ratio)
+                if math.isfinite(ratio := followed.scores.ratio):
+                    self.on_ratio(key, ratio)
