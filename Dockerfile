@@ -20,12 +20,13 @@ COPY README.md LICENSE ./
 COPY operator operator
 # Bytecode only where it pays: an agent that starts has to give back within 2 s, and compiling what it imports costs most of one. The Kubernetes
 # client stays source: 49 MB of bytecode for the sake of one second at the operator's start. Hash-based, so that equal sources make equal layers.
-# What only compiling against numpy or checking types needs goes: f2py, distutils, headers, stubs, static libraries.
+# What only compiling against numpy or checking types needs goes: f2py, distutils, headers, stubs, static libraries. scipy imports all that numpy names, f2py
+# too, so with extras both stay.
 RUN /opt/flyball/bin/pip install --no-compile --no-deps . \
  && /opt/flyball/bin/pip uninstall -q -y pip setuptools \
  && find /opt/flyball -depth -type d \( -name __pycache__ -o -name tests \) -exec rm -rf {} + \
- && rm -rf /opt/flyball/lib/python3*/site-packages/numpy/f2py /opt/flyball/lib/python3*/site-packages/numpy/distutils \
-      /opt/flyball/lib/python3*/site-packages/numpy/_core/include \
+ && rm -rf /opt/flyball/lib/python3*/site-packages/numpy/_core/include \
+ && if [ -z "$EXTRAS" ]; then rm -rf /opt/flyball/lib/python3*/site-packages/numpy/f2py /opt/flyball/lib/python3*/site-packages/numpy/distutils; fi \
  && find /opt/flyball -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.a' \) -delete \
  && python3 -m compileall -q -x 'site-packages/kubernetes/' --invalidation-mode unchecked-hash /opt/flyball/lib
 
