@@ -11,7 +11,8 @@ LEAST_PAIRS = 36
 """Three quarters of a day's 48: below, one hour decides."""
 CLEARLY, NO_MORE = 0.8, 0.9
 """Theta's error over the engine's at which it is called clearly better, and at which that ends: the gap keeps a status from turning to and fro. On
-the benchmark's tuning series, where it is no better in all (.99 to 1.99), one day of 67 is below .8 and two are below .9."""
+the benchmark's tuning series, where it is no better in all (.99 to 1.99), one day of 67 is below .8 and two are below .9
+(`python -m tests.benchmarks.forecast.second_opinion`)."""
 
 
 class Scores:
