@@ -24,7 +24,7 @@ STYLE = (
 
 @dataclass(frozen=True, slots=True)
 class Second:
-    """What Theta on logs would have done, at half hours."""
+    """What Theta on logs would have done, every 31 minutes."""
 
     horizons: Mapping[int, Compared]
     minutes: int
@@ -38,7 +38,8 @@ class Second:
     def sentence(self) -> str:
         fits = max(its.count for its in self.horizons.values())
         return (
-            f"Theta on logs (statsmodels, five-minute means), fitted anew at {fits} half hours, has the skill in the last column. "
+            f"Theta on logs (statsmodels, five-minute means), fitted anew at {fits} moments, has their skill in the last column; the others "
+            "are over all minutes. "
             f"{self.minutes} min ahead, on the same {self.count} minutes, it erred {self.theirs / max(self.count, 1):.4g} "
             f"and the forecast {self.ours / max(self.count, 1):.4g}."
         )

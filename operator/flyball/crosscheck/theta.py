@@ -1,6 +1,6 @@
 """Theta on logarithms of five-minute means, by statsmodels: the best classical method of the reference's experiment, fitted anew each time.
 
-Called in a worker process, or by `flyball forecast`: a fit of a week takes 70 to 90 ms of CPU (the machine of the benchmark's page), some
+Called in a worker process, or by `flyball forecast`: a fit of a week takes 50 to 90 ms of CPU (the machine of the benchmark's page), some
 3,000 times what the engine takes for a series' minute. Pure. Source: forecasting.md, section 4; a test holds it against the benchmark's peer.
 """
 

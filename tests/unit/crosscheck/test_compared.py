@@ -1,4 +1,4 @@
-"""Theta over a history: asked at half hours, from nothing later, and scored on the minutes whose truth is known."""
+"""Theta over a history: asked every 31 minutes, from nothing later, and scored on the minutes whose truth is known."""
 
 from __future__ import annotations
 
@@ -23,27 +23,33 @@ def played(values: list[float]) -> Made:
     return made
 
 
-def test_it_is_asked_at_half_hours_once_two_days_are_known() -> None:
+def test_it_is_asked_every_31_minutes_once_two_days_are_known() -> None:
     made = played(daily(MINUTES).tolist())
     two_days = START + 2 * 86_400
-    assert sorted(made[15]) == [two_days + 900 + 1800 * index for index in range(4)]
-    assert sorted(made[5]) == [two_days + 300 + 1800 * index for index in range(4)]
+    assert sorted(made[15]) == [two_days + 900 + 1860 * index for index in range(4)]
+    assert sorted(made[5]) == [two_days + 300 + 1860 * index for index in range(4)]
     assert all(value == pytest.approx(200, rel=0.3) for value in made[15].values())
 
 
-def test_nothing_later_than_the_half_hour_changes_what_was_said() -> None:
+def test_nothing_later_changes_what_was_said() -> None:
     values = daily(MINUTES).tolist()
-    other = [*values[: 2 * 1440 + 30], *(9e9 for _ in values[2 * 1440 + 30 :])]
+    other = [*values[: 2 * 1440 + 31], *(9e9 for _ in values[2 * 1440 + 31 :])]
     first, second = played(values)[15], played(other)[15]
     shared = sorted(first)[:2]
     assert [first[time] for time in shared] == [second[time] for time in shared]
     assert first[max(first)] != second[max(second)]
 
 
-def test_a_long_history_is_asked_at_so_many_half_hours_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_history_is_asked_so_often_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compared, "MOST_FITS", 2)
     made = played(daily(MINUTES).tolist())
-    assert sorted(made[15]) == [START + 2 * 86_400 + 900, START + 2 * 86_400 + 900 + 5400]
+    assert sorted(made[15]) == [START + 2 * 86_400 + 900, START + 2 * 86_400 + 900 + 5580]
+
+
+def test_a_missing_minute_is_left_out_of_its_mean() -> None:
+    values = [200.0 + minute % 5 for minute in range(MINUTES)]
+    gap = [math.nan if minute % 10 in (0, 4) else value for minute, value in enumerate(values)]  # as much above the mean as below it
+    assert played(gap)[15] == pytest.approx(played(values)[15])
 
 
 def test_a_short_history_is_asked_nothing() -> None:
