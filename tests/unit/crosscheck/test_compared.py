@@ -47,9 +47,11 @@ def test_a_long_history_is_asked_so_often_evenly(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_missing_minute_is_left_out_of_its_mean() -> None:
-    values = [200.0 + minute % 5 for minute in range(MINUTES)]
-    gap = [math.nan if minute % 10 in (0, 4) else value for minute, value in enumerate(values)]  # as much above the mean as below it
-    assert played(gap)[15] == pytest.approx(played(values)[15])
+    values = [200.0 + 50 * math.sin(minute / 229.2) for minute in range(MINUTES)]
+    whole, gaps = played(values)[15], played([math.nan if minute % 5 == 2 else value for minute, value in enumerate(values)])[15]
+    assert len(gaps) == 3, "nothing is said at the one of four moments that is missing"
+    for time, said in gaps.items():
+        assert said == pytest.approx(whole[time], rel=0.01)
 
 
 def test_a_short_history_is_asked_nothing() -> None:
