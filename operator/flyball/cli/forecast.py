@@ -17,7 +17,8 @@ import aiohttp
 import click
 
 from flyball.api import duration
-from flyball.cli.forecast_report import page, summary
+from flyball.cli.forecast_report import Second, page, summary
+from flyball.crosscheck import compared, theta
 from flyball.replicas.backtest import MINUTE, Backtest, TooShort, play
 from flyball.replicas.types import PlanSettings
 from flyball.signals import Prometheus, SignalError
@@ -66,13 +67,14 @@ def command(
         carries = capacity or max((value for value in series if math.isfinite(value)), default=0.0) / PEAK_REPLICAS or 1.0
         settings = PlanSettings(minimum=min_replicas, maximum=max(min_replicas, max_replicas))
         result = _played(times, series, settings, carries, lead, quantile / 100, quiet=as_json)
+        second = _second(times, series, result, lead, quiet=as_json)
     except (TooShort, ValueError) as error:
         raise click.ClickException(str(error)) from error
     if output:
         title = query or str(csv_file)
-        output.write_text(page(result, title, carries, lead, quantile))
+        output.write_text(page(result, title, carries, lead, quantile, second))
         click.echo(f"wrote {output}", err=True)
-    click.echo(json.dumps(figures(result, carries), indent=2) if as_json else summary(result, carries, lead, quantile))
+    click.echo(json.dumps(figures(result, carries, second), indent=2) if as_json else summary(result, carries, lead, quantile, second))
 
 
 def read_csv(path: Path) -> dict[float, float]:
@@ -110,9 +112,10 @@ def grid(values: dict[float, float]) -> tuple[list[float], list[float]]:
     return [float(minute * MINUTE) for minute in range(first, last + 1)], series
 
 
-def figures(result: Backtest, capacity: float) -> dict[str, Any]:
+def figures(result: Backtest, capacity: float, second: Second | None = None) -> dict[str, Any]:
     """The figures for machines."""
     return {
+        "theta": _theta(second) if second else None,
         "verdict": result.verdict,
         "reason": result.reason,
         "capacity": capacity,
@@ -136,6 +139,49 @@ def figures(result: Backtest, capacity: float) -> dict[str, Any]:
             for outcome in result.outcomes
         ],
     }
+
+
+def _theta(second: Second) -> dict[str, Any]:
+    return {
+        "horizons": {
+            str(minutes): {"skill": _finite(its.skill), "error": _finite(its.theirs / its.count if its.count else math.nan), "count": its.count}
+            for minutes, its in second.horizons.items()
+        },
+        "same_minutes": {
+            "minutes_ahead": second.minutes,
+            "count": second.count,
+            "error": _finite(second.theirs / second.count if second.count else math.nan),
+            "forecast_error": _finite(second.ours / second.count if second.count else math.nan),
+        },
+    }
+
+
+def _second(times: list[float], series: list[float], result: Backtest, lead: float, *, quiet: bool) -> Second | None:
+    """Theta on logs on the same history; None where statsmodels is missing, or the history too short."""
+    if not theta.available():
+        return None
+    delay = max(1, math.ceil(lead / MINUTE))
+    made: compared.Made = {}
+    with click.progressbar(length=1000, label="Theta on the same history", hidden=quiet, file=sys.stderr) as bar:
+        done = 0
+        for step in compared.play(times, series, sorted({*result.scores, delay})):
+            if isinstance(step, float):
+                bar.update(int(1000 * step) - done)
+                done = int(1000 * step)
+            else:
+                made = step
+    if not made.get(delay):
+        return None
+    actual = dict(zip(times, series, strict=True))
+    ours = {time: abs(value - point) for time, value, point in zip(result.times, result.actual, result.point, strict=True) if math.isfinite(point)}
+    both = [time for time in made[delay] if time in ours]
+    return Second(
+        {minutes: compared.score(made[minutes], minutes, actual) for minutes in result.scores},
+        delay,
+        len(both),
+        sum(ours[time] for time in both),
+        sum(abs(actual[time] - made[delay][time]) for time in both),
+    )
 
 
 def _played(

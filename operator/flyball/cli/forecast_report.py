@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from flyball.cli.table import table
+from flyball.crosscheck.compared import Compared
 from flyball.replicas.backtest import Backtest
 
 WIDTH, HEIGHT, MARGIN = 960, 240, 46
@@ -20,16 +22,40 @@ STYLE = (
 )
 
 
-def summary(result: Backtest, capacity: float, ready_after: float, quantile: float) -> str:
+@dataclass(frozen=True, slots=True)
+class Second:
+    """What Theta on logs would have done, every 31 minutes."""
+
+    horizons: Mapping[int, Compared]
+    minutes: int
+    """Minutes ahead at which both were asked for the same minutes: until a replica is ready."""
+    count: int
+    ours: float
+    """Summed absolute error of the forecast over those minutes."""
+    theirs: float
+
+    @property
+    def sentence(self) -> str:
+        fits = max(its.count for its in self.horizons.values())
+        return (
+            f"Theta on logs (statsmodels, five-minute means), fitted anew at {fits} moments, has their skill in the last column; the others "
+            "are over all minutes. "
+            f"{self.minutes} min ahead, on the same {self.count} minutes, it erred {self.theirs / max(self.count, 1):.4g} "
+            f"and the forecast {self.ours / max(self.count, 1):.4g}."
+        )
+
+
+def summary(result: Backtest, capacity: float, ready_after: float, quantile: float, second: Second | None = None) -> str:
     """The result as text."""
     parts = [result.verdict, ""]
-    parts += [table(("AHEAD", "ERROR", "SKILL", f"COVERED ({quantile:g} % WANTED)"), _skills(result)), ""]
+    parts += [table(("AHEAD", "ERROR", "SKILL", f"COVERED ({quantile:g} % WANTED)", *(["THETA"] if second else [])), _skills(result, second)), ""]
+    parts += [second.sentence, ""] if second else []
     parts += [f"Replicas that carry {capacity:g} each and are ready after {ready_after:g} s, over {len(result.times) / 60:.0f} hours:"]
     parts += [table(("WITH", "REPLICA HOURS", "MINUTES TOO FEW", "UNSERVED"), _outcomes(result))]
     return "\n".join(parts)
 
 
-def page(result: Backtest, title: str, capacity: float, ready_after: float, quantile: float) -> str:
+def page(result: Backtest, title: str, capacity: float, ready_after: float, quantile: float, second: Second | None = None) -> str:
     """The result as a page that needs nothing else."""
     demand = _plot(result.times, [("actual", result.actual), ("forecast", result.point)], "demand per second", band=(result.point, result.upper))
     replicas = _plot(result.times, [(its.name, [float(each) for each in its.replicas]) for its in result.outcomes], "replicas")
@@ -42,14 +68,17 @@ def page(result: Backtest, title: str, capacity: float, ready_after: float, quan
             f"<h2>Replicas that carry {capacity:g} a second each</h2>{replicas}",
             _html_table(("", "replica hours", "minutes too few", "unserved"), _outcomes(result)),
             "<h2>How good it was</h2>",
-            _html_table(("ahead", "mean error", "skill", f"covered ({quantile:g} % wanted)"), _skills(result)),
+            _html_table(
+                ("ahead", "mean error", "skill", f"covered ({quantile:g} % wanted)", *(["Theta"] if second else [])), _skills(result, second)
+            ),
+            f"<p>{second.sentence}</p>" if second else "",
             "<p>Skill: how much smaller the error is than that of the better of last value and yesterday's value. "
             "Every forecast was made from nothing later than its minute; the first day is not scored.</p></html>",
         ]
     )
 
 
-def _skills(result: Backtest) -> list[tuple[str, ...]]:
+def _skills(result: Backtest, second: Second | None) -> list[tuple[str, ...]]:
     def share(part: float, whole: int) -> str:
         return f"{part / whole:.1%}" if whole else "-"
 
@@ -57,11 +86,16 @@ def _skills(result: Backtest) -> list[tuple[str, ...]]:
         (
             f"{minutes} min",
             f"{score.ours / score.count:.4g}" if score.count else "-",
-            f"{score.skill:+.0%}" if math.isfinite(score.skill) else "-",
+            _percent(score.skill),
             share(score.covered, score.count),
+            *([_percent(second.horizons[minutes].skill)] if second else []),
         )
         for minutes, score in result.scores.items()
     ]
+
+
+def _percent(skill: float) -> str:
+    return f"{skill:+.0%}" if math.isfinite(skill) else "-"
 
 
 def _outcomes(result: Backtest) -> list[tuple[str, ...]]:

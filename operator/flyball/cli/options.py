@@ -40,6 +40,8 @@ def _option(item: Field[Any], hint: Any) -> Callable[[F], F]:
     default = "" if required or item.default in (MISSING, None) else f"  [default: {getattr(item.default, 'value', item.default)}]"
     kind = _click_type(hint)
     flag: dict[str, Any] = {"is_flag": True} if kind is click.BOOL else {"type": kind}
+    if item.default is True:
+        name = f"{name}/--no-{item.name.replace('_', '-')}"
     flag |= {"required": True} if required else {"default": None}  # an explicit default of None would count as given
     return click.option(name, item.name, envvar=f"FLYBALL_{item.name.upper()}", help=f"{item.metadata['help']}{default}", **flag)
 

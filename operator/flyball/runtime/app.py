@@ -11,6 +11,8 @@ import aiohttp
 from flyball.controllers.latencyslo.controller import Controller
 from flyball.controllers.predictiveautoscaler.controller import Controller as Replicas
 from flyball.controllers.predictiveautoscaler.forecasts import Forecasts
+from flyball.crosscheck import theta
+from flyball.crosscheck.check import CrossCheck
 from flyball.kube import lease
 from flyball.kube.client import Kube, KubeError
 from flyball.kube.events import Recorder
@@ -67,7 +69,9 @@ class App:
             filled.result()
             lanes = (self.quotas_lane, self.replicas_lane)
             tasks += [asyncio.create_task(lane.work()) for lane in lanes]
-            background = (self.watches.watch(stop), self._keep_fresh(), self._check(), self.forecasts.run())
+            background = [self.watches.watch(stop), self._keep_fresh(), self._check(), self.forecasts.run()]
+            if self.forecasts.check:
+                background.append(self.forecasts.check.run())
             tasks += [asyncio.create_task(its) for its in background]
             await asyncio.wait([stopped, *tasks[1:]], return_when=asyncio.FIRST_COMPLETED)
         # Whatever ended it: nothing more is written from here on but farewells.
@@ -95,6 +99,12 @@ class App:
 
         forecasts = Forecasts(read, self._settings.history_days * DAY_SECONDS)
         forecasts.on_tick = self.metrics.forecast_ticks.observe
+        if self._settings.cross_check and theta.available():
+            forecasts.check = CrossCheck()
+            forecasts.check.on_fit = lambda outcome: self.metrics.crosscheck_fits.labels(outcome).inc()
+            forecasts.check.on_ratio = lambda key, ratio: self.metrics.crosscheck.labels(*key).set(ratio)
+        elif self._settings.cross_check:
+            log.info("forecasts are not cross-checked: statsmodels is not installed (pip install 'flyball[crosscheck]')")
         return forecasts
 
     async def _fill(self) -> None:

@@ -44,6 +44,14 @@ class Metrics:
         self.skill = gauge(
             "forecast_skill_ratio", "1 - error over that of the better of last value and yesterday's", (*autoscaler, "demand", "horizon_seconds")
         )
+        self.crosscheck = gauge(
+            "forecast_crosscheck_error_ratio",
+            "Error of Theta on logs over the forecast's, a quarter of an hour ahead, over the last day",
+            (*autoscaler, "demand"),
+        )
+        self.crosscheck_fits = Counter(
+            "flyball_forecast_crosscheck_fits", "Fits of the cross-check that were due", ("outcome",), registry=self.registry
+        )
         self.forecast_ticks = Histogram("flyball_forecast_tick_seconds", "Time of one step of all forecasts", registry=self.registry)
         self.leading = Gauge("flyball_leading", "1 while this operator leads", registry=self.registry)
 
@@ -63,7 +71,7 @@ class Metrics:
 
     def forget_autoscaler(self, namespace: str, name: str) -> None:
         """Forget the series of a PredictiveAutoscaler that is gone, or whose demands have changed."""
-        for metric in (self.replicas, self.ready_after, self.demand, self.capacity, self.forecast, self.skill):
+        for metric in (self.replicas, self.ready_after, self.demand, self.capacity, self.forecast, self.skill, self.crosscheck):
             for sample in next(iter(metric.collect())).samples:
                 if (sample.labels["pas_namespace"], sample.labels["pas"]) == (namespace, name):
                     metric.remove(*sample.labels.values())

@@ -39,6 +39,9 @@ class Settings:
     namespace: str = field(default="flyball-system", metadata=_help("The operator's own namespace, where its Leases lie"))
     identity: str = field(default_factory=_identity, metadata=_help("Name in the Leases; must differ between replicas"))
     history_days: float = field(default=7.0, metadata=_help("History that forecasts learn from at the start: a week shows each of its days once"))
+    cross_check: bool = field(
+        default=True, metadata=_help("Compare forecasts with Theta on logs in a process of its own, where statsmodels is installed")
+    )
     tick_seconds: float = field(default=15.0, metadata=_help("Time between two looks at an object; Prometheus' usual scrape interval"))
     renew_seconds: float = field(default=30.0, metadata=_help("Time between two renewals of the plans' Lease, a tenth of the agents' patience"))
     workers: int = field(default=32, metadata=_help("Objects of a kind looked at side by side; half of them ask Prometheus together"))

@@ -123,6 +123,11 @@ def test_the_brake_and_the_address_reach_the_operator(helm: Path) -> None:
     assert given["FLYBALL_ALLOW_PROMQL"] == "true"
 
 
+def test_the_cross_check_can_be_turned_off(helm: Path) -> None:
+    assert environment(pod(render(helm), "Deployment"))["FLYBALL_CROSS_CHECK"] == "true"
+    assert environment(pod(render(helm, "operator.crossCheck=false"), "Deployment"))["FLYBALL_CROSS_CHECK"] == "false"
+
+
 @pytest.mark.parametrize(("kind", "settings"), [("Deployment", OperatorSettings), ("DaemonSet", AgentSettings)])
 def test_every_variable_in_the_pods_is_a_setting_of_the_program(helm: Path, kind: str, settings: type[OperatorSettings | AgentSettings]) -> None:
     known = {f"FLYBALL_{field.name.upper()}" for field in fields(settings)}

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from flyball.crosscheck.check import AHEAD_SECONDS, CrossCheck
 from flyball.forecast import Engine, Forecast, Reason
 from flyball.signals.answers import SignalError
 from flyball.signals.demand import STEP_SECONDS, DemandQuery
@@ -66,6 +67,8 @@ class Ahead:
     place: int
     largest: float = 0.0
     """Largest demand that the series has seen of late."""
+    outdone: bool = False
+    """The cross-check has been clearly better for a day."""
     _known: dict[tuple[float, float | None], float] = field(default_factory=dict)
     """(seconds ahead, quantile or None) -> value."""
 
@@ -124,11 +127,14 @@ class Forecasts:
         self._cohorts: list[_Cohort] = []
         self.on_tick: Callable[[float], None] = lambda seconds: None
         """Called after each step of all engines, with the seconds it took."""
+        self.check: CrossCheck | None = None
+        """Is told what is seen and forecast."""
 
     def follow(self, series: Series, query: DemandQuery) -> None:
         """This series is wanted; another expression makes another series of it."""
         known = self._series.get(series)
         if known is None or known.query != query:
+            self._drop(series)
             self._series[series] = _Followed(query)
             self._demands.setdefault(series[:2], set()).add(series[2])
 
@@ -136,7 +142,7 @@ class Forecasts:
         """The object, or its demands but those to keep, are gone."""
         known = self._demands.pop((namespace, name), set())
         for demand in known - keep:
-            del self._series[namespace, name, demand]
+            self._drop((namespace, name, demand))
         if left := known & keep:
             self._demands[namespace, name] = left
 
@@ -156,7 +162,8 @@ class Forecasts:
         cohort, place = followed.cohort, followed.place
         ahead = cohort.told.get(place)
         if ahead is None:
-            ahead = cohort.told[place] = Ahead(followed.cohort.forecast, place, float(cohort.engine.history.peak[place]))
+            outdone = self.check is not None and self.check.outdone(series)
+            ahead = cohort.told[place] = Ahead(followed.cohort.forecast, place, float(cohort.engine.history.peak[place]), outdone)
         return ahead
 
     async def run(self) -> None:
@@ -222,6 +229,8 @@ class Forecasts:
             followed = self._series.get(series)
             if followed and followed.query == query:
                 followed.cohort, followed.place = cohort, place
+                if self.check:
+                    self.check.began(series, start, history[:, place])
         self._step(cohort, self._clock())
         if cohort.forecast is None and cohort.engine.time:
             cohort.foretell()
@@ -241,12 +250,23 @@ class Forecasts:
         moments = {minute for its in members if its for minute in its.notes if cohort.engine.time < minute <= now}
         for moment in sorted(moments):
             cohort.engine.update(moment, np.array([its.notes.get(moment, np.nan) if its else np.nan for its in members]))
-        for its in members:
-            if its:
-                its.notes = {minute: value for minute, value in its.notes.items() if minute > cohort.engine.time}
         if moments:
             cohort.foretell()
+        for series, its in zip(cohort.members, members, strict=True):
+            if its:
+                if self.check and moments:
+                    self._tell(self.check, series, {moment: its.notes.get(moment, math.nan) for moment in sorted(moments)})
+                its.notes = {minute: value for minute, value in its.notes.items() if minute > cohort.engine.time}
         return bool(moments)
+
+    def _tell(self, check: CrossCheck, series: Series, minutes: dict[float, float]) -> None:
+        ahead = self.ahead(series)
+        check.stepped(series, minutes, lambda: ahead.point(AHEAD_SECONDS) if ahead else math.nan)
+
+    def _drop(self, series: Series) -> None:
+        self._series.pop(series, None)
+        if self.check:
+            self.check.forget(series)
 
     def _member(self, cohort: _Cohort, index: int) -> _Followed | None:
         followed = self._series.get(cohort.members[index])

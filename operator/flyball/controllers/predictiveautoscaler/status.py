@@ -129,12 +129,19 @@ def _forecast(facts: Facts) -> Condition:
     if first is None:
         if doubts:
             return _made(facts, ConditionType.FORECAST_USABLE, False, Reason.IMPLAUSIBLE, doubts)
-        return _made(facts, ConditionType.FORECAST_USABLE, True, Reason.FORECAST_OK, "The demand to come counts beside that of now.")
+        message = f"The demand to come counts beside that of now.{_outdone(facts)}"
+        return _made(facts, ConditionType.FORECAST_USABLE, True, Reason.FORECAST_OK, message)
     reason = first.ahead.reason.value if first.ahead else Reason.COLD_START.value
     due = ""
     if first.ahead and math.isfinite(first.ahead.useful_from):
         due = f" The first forecast that knows a day is due at {timestamp(first.ahead.useful_from)}."
     return _made(facts, ConditionType.FORECAST_USABLE, False, reason, f"{doubts or first.demand.name} Replicas follow the demand of now.{due}")
+
+
+def _outdone(facts: Facts) -> str:
+    """Where the cross-check errs less. Without figures, which would have the status written with each of them; they are in the metrics."""
+    names = ", ".join(seen.demand.name for seen in facts.seen if seen.ahead and seen.ahead.outdone)
+    return f" For a day Theta on logs would have erred a fifth less, or better, a quarter of an hour ahead: {names}." if names else ""
 
 
 def _scaling(facts: Facts) -> Condition:
