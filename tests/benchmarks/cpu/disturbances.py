@@ -232,8 +232,9 @@ def routed(plant: Load, *, burst: bool) -> dict[str, Any]:
     settings = Settings(burst=burst, keep_latency=True, warmup_seconds=SETTLE_SECONDS)
     application = plant.application
     bare = simulate(application, rates[:1800], Unlimited(), SEED + 1, settings)
-    slack = application.objective_seconds / float(np.quantile(bare.latency, 0.99))
-    own = [slack * float(np.quantile(bare.latency[bare.kinds == kind], 0.99)) for kind in range(len(application.request_types))]
+    ended = np.isfinite(bare.latency)  # those under way at the end have none
+    slack = application.objective_seconds / float(np.quantile(bare.latency[ended], 0.99))
+    own = [slack * float(np.quantile(bare.latency[ended & (bare.kinds == kind)], 0.99)) for kind in range(len(application.request_types))]
     types = tuple(replace(its, objective_seconds=round(seconds, 3)) for its, seconds in zip(application.request_types, own, strict=True))
     one = simulate(application, rates, flyball(), SEED, settings)
     several = simulate(replace(application, request_types=types), rates, flyball(), SEED, settings)

@@ -9,6 +9,7 @@ import pytest
 
 from flyball.cpu.captain import (
     ABOVE_MEAN,
+    BURST_TARGET_MOST,
     CUT_LIMIT,
     MARGIN_MAX,
     SAMPLES_BEFORE_CUT,
@@ -53,10 +54,18 @@ def test_what_is_used_is_followed_down_within_twenty_seconds() -> None:
     assert wanted_quota(lull[5:] + (0.2,) * 5, 0.0, BOUNDS) == pytest.approx(0.225 * ABOVE_MEAN)
 
 
-def test_beside_a_burst_allowance_use_is_followed_up_and_down_within_ten_seconds() -> None:
+def test_beside_a_burst_allowance_headroom_goes_by_ten_seconds_and_what_is_used_is_kept_for_twenty() -> None:
+    burst, lull = replace(BOUNDS, burst=True), (0.3,) * 20 + (0.2,) * 10
+    assert wanted_quota(lull, 0.0, burst) == pytest.approx(0.25 * ABOVE_MEAN)
+    deviation = 0.1 * math.sqrt(2) / 3
+    assert wanted_quota(lull, 8.0, burst) == pytest.approx(beside_burst(0.2, 8.0 * deviation, BOUNDS.grant))
+
+
+def test_beside_a_burst_allowance_at_most_a_tenth_of_the_periods_may_want_more_than_was_saved() -> None:
+    state, now = CaptainState(usages=(0.1, 0.5) * 15), sample(quota=0.65)
     burst = replace(BOUNDS, burst=True)
-    assert wanted_quota((0.3,) * 20 + (0.2,) * 10, 0.0, burst) == pytest.approx(0.2 * ABOVE_MEAN)
-    assert wanted_quota((0.3,) * 25 + (0.4,) + (0.2,) * 4, 0.0, burst) == pytest.approx(0.27 * ABOVE_MEAN)
+    assert decide(state, now, 0.3, burst)[1].quota == decide(state, now, BURST_TARGET_MOST, burst)[1].quota
+    assert decide(state, now, 0.3, BOUNDS)[1].quota < decide(state, now, BURST_TARGET_MOST, BOUNDS)[1].quota
 
 
 def test_a_container_that_never_throttles_is_cut_towards_what_it_uses() -> None:
