@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[3]
 OUT = ROOT / "build" / "bench" / "cpu.json"
 PAGE = ROOT / "docs" / "benchmarks"
 QUICK_CELLS = ("social-network/diurnal", "social-network/noisy", "train-ticket/constant")
+ASKED = ("QUICK", "HOLDOUT", "SEEDS", "APPLICATIONS", "POLICIES", "CLASSES", "OBJECTIVES")
+"""What decides the scope."""
 UNFINISHED = 75
 """Exit status when the time that was given is over (EX_TEMPFAIL): the same command goes on."""
 
@@ -86,6 +88,7 @@ def main() -> int:
     rows += held_rows
     said: dict[str, object] = {"quick": quick, "holdout": holdout, "seconds": scope.seconds, "seeds": len(scope.seeds)}
     said |= {key: " ".join(its) for key, its in cut.items()}
+    said["command"] = " ".join([*(f"{name}={os.environ[name]}" for name in ASKED if os.environ.get(name)), "make bench SUITE=cpu"])
     report.write_json(OUT, rows, figures, said)
     report.write_page(OUT.parent, rows, figures, said)
     if whole:
