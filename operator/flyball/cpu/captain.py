@@ -252,7 +252,8 @@ def _mean(usages: tuple[float, ...]) -> float:
 def _deviation(usages: tuple[float, ...]) -> float:
     count = len(usages)
     mean = sum(usages) / count
-    return math.sqrt(max(0.0, math.hypot(*usages) ** 2 / count - mean * mean))
+    norm = math.hypot(*usages)  # the square by multiplying: beyond all numbers it is infinite, and no error
+    return math.sqrt(max(0.0, norm * norm / count - mean * mean))
 
 
 def _margin(margin: float, over: float, target: float, sample: Sample, bounds: Bounds) -> float:
