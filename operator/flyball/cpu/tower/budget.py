@@ -29,6 +29,9 @@ once, and no rise for a minute, Social-Network spent .65 % where .85 % was aimed
 SURGE = 2.0
 """Burn over aim."""
 
+REST_SHARE = 4.0
+"""What was begun rests where there are so many times fewer requests than it takes to begin: a load at the edge must not turn to and fro."""
+
 MINUTE = 60.0
 
 WINDOW_OF_MINUTES, WINDOW_OF_HOURS = 600.0, 3600.0
@@ -66,6 +69,25 @@ def propose(state: TowerState, observation: Observation, settings: Settings) -> 
     proposals = [_for_reading(state, reading, observation, settings) for reading in observation.readings]
     chosen = min(proposals, key=lambda proposal: (proposal.pressure, -proposal.burn if math.isfinite(proposal.burn) else 0.0))
     return remember(state, chosen, observation, settings), chosen
+
+
+def too_few(pressure: float, observation: Observation, settings: Settings) -> str:
+    """Why everything is to be given back for now, where no objective has the requests that it takes to steer; empty where one has, or where they are
+    not known. The pressure stays, for the time when there are more."""
+    known = [its for its in observation.readings if its.usable and its.age_seconds <= settings.stale_seconds]
+    if not known or len(known) < len(observation.readings):
+        return ""
+    most = max(known, key=_allowed)
+    if _allowed(most) >= settings.enough / (1.0 if pressure <= 0 else REST_SHARE):
+        return ""
+    return (
+        f"{most.objective.name}: {most.total:.0f} requests in {most.seconds:.0f} s are too few to tell whether the objective is kept "
+        f"({settings.enough / most.objective.allowed_share:.0f} are enough): everything is given back until there are more."
+    )
+
+
+def _allowed(reading: Reading) -> float:
+    return reading.total * reading.objective.allowed_share
 
 
 def at_least(count: float, mean: float) -> float:

@@ -10,6 +10,9 @@ from flyball.cpu.tower.budget import Proposal
 from flyball.cpu.tower.grouping import assign, shares
 from flyball.cpu.tower.types import TARGET_BEYOND, TARGET_MAX, TARGET_SCALE, Decision, Observation, Reason, Settings, TowerState
 
+RESTING = frozenset({Reason.SPEND, Reason.SAVE, Reason.HOLD, Reason.OVERDRAWN})
+"""What gives way where there are too few requests to tell. A surge holds by itself, and signals that are lost are another matter."""
+
 Policy = Callable[[TowerState, Observation, Settings], tuple[TowerState, Proposal]]
 
 
@@ -23,6 +26,7 @@ def decide(state: TowerState, observation: Observation, settings: Settings) -> t
     usage = {view.name: view.usage for view in observation.workloads}
     groups = assign(usage, state.groups)
     regrouped = bool(state.groups) and groups != dict(state.groups)
+    before = state.pressure
     state, proposal = POLICIES[settings.policy](replace(state, groups=groups), observation, settings)
     if settings.policy == "fixed":
         targets = dict.fromkeys(groups.values(), min(TARGET_MAX, max(0.0, settings.fixed_target)))
@@ -30,8 +34,12 @@ def decide(state: TowerState, observation: Observation, settings: Settings) -> t
         # The square gives fine steps where a target begins to hurt: near zero. The eighth power is next to nothing there.
         top = TARGET_SCALE * proposal.pressure**2 + TARGET_BEYOND * proposal.pressure**8
         targets = {group: min(TARGET_MAX, top * share) for group, share in shares(groups).items()}
-    decision = _decision(proposal, targets, groups, regrouped)
-    return state, replace(decision, release=observation.time < state.guard_until)
+    decision = replace(_decision(proposal, targets, groups, regrouped), release=observation.time < state.guard_until)
+    few = budget.too_few(before, observation, settings) if settings.policy != "fixed" and proposal.reason in RESTING else ""
+    if not few:
+        return state, decision
+    # What holds nothing back cannot show that more is safe.
+    return replace(state, pressure=min(before, state.pressure)), replace(decision, release=True, reason=Reason.INSUFFICIENT_TRAFFIC, message=few)
 
 
 def _fixed(state: TowerState, observation: Observation, settings: Settings) -> tuple[TowerState, Proposal]:

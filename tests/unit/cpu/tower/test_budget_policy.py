@@ -180,6 +180,26 @@ def test_few_requests_decide_nothing() -> None:
         assert decision.reason is Reason.HOLD
 
 
+def test_where_too_few_requests_come_to_tell_nothing_is_begun_and_everything_is_at_its_grant() -> None:
+    state, decision = decide(TowerState(last_time=985.0, last_good_reading=985.0), reading(0, total=99))
+    assert (state.pressure, decision.reason, decision.release) == (0.0, Reason.INSUFFICIENT_TRAFFIC, True)
+    assert "99 requests in 30 s are too few" in decision.message and "(100 are enough)" in decision.message
+    assert not decide(state, reading(0, total=100), time=1015.0)[1].release
+
+
+def test_what_was_begun_rests_where_requests_become_few_and_goes_on_from_there() -> None:
+    state, decision = decide(steady(), reading(0, total=24))
+    assert (state.pressure, decision.reason, decision.release) == (0.5, Reason.INSUFFICIENT_TRAFFIC, True)
+    state, decision = decide(state, reading(0, total=25), time=1015.0)
+    assert (state.pressure, decision.release) == (0.5, False)
+
+
+def test_a_route_with_few_requests_does_not_stop_what_another_can_tell() -> None:
+    few = replace(reading(0, total=5), objective=replace(OBJECTIVE, name="rare"))
+    assert not decide(steady(), reading(4), few)[1].release
+    assert decide(steady(), few)[1].release
+
+
 def test_no_requests_at_all_decide_nothing() -> None:
     state, _ = decide(steady(), reading(0, total=0))
     assert state.pressure == 0.5
