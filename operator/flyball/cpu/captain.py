@@ -4,7 +4,7 @@ Sits on the node agent's one-second tick: `Sample` in, `QuotaMove` out. Pure; th
 Source: Autothrottle (NSDI'24), section 3.2 and its `worker-daemon.py`; departures are marked "Departs:" with the reason, and what each
 brought stands in docs/designs/0008-cpu-control.md.
 
-The rule, with T the target, r the throttled share of wall periods in the last second, Q the quota in force:
+The rule, with T the target (at most .1 beside a burst allowance), r the throttled share of wall periods in the last second, Q the quota in force:
 
     spreads = normal quantile of 1 - T, in deviations of a period (sqrt(10) of a second's) + what recent throttling taught
     mean    = that of the usage of 5 s, or of 20 s where that is more; beside a burst allowance of 10 s
@@ -22,6 +22,7 @@ from functools import lru_cache
 from statistics import NormalDist
 
 from flyball.cpu.crowd import crowded, remember
+from flyball.cpu.usage import deviation, mean
 
 # Departs: the quota is fed forward from mean and deviation of usage; the paper's cuts to the maximum of 50 samples plus margin times deviation,
 # and moves the margin by r - T. A maximum is kept up by one odd second, and the integral is slow beside loads that change each minute.
@@ -222,12 +223,12 @@ def spreads(target: float, period: float = 0.1) -> float:
 
 def wanted_quota(usages: tuple[float, ...], above: float, bounds: Bounds, least: float = 0.0) -> float:
     """The quota in cores that recent usage calls for, `above` deviations over its mean; `least` is what the mean is at least."""
-    recent, falling = _mean(usages[-MEAN_SAMPLES:]), _mean(usages[-FALL_SAMPLES:])
-    rising = max(recent, falling, _mean(usages[-RISING_SAMPLES:]))
-    mean = max(_mean(usages[-BURST_SAMPLES:]) if bounds.burst else max(recent, falling), least)
-    headroom = above * max(_deviation(usages), SPREAD_SHARE * mean, SPREAD_CORES)
-    floor = ABOVE_MEAN * max(mean, rising)
-    return max(floor, beside_burst(mean, headroom, bounds.grant) if bounds.burst else mean + headroom)
+    recent, falling = mean(usages[-MEAN_SAMPLES:]), mean(usages[-FALL_SAMPLES:])
+    rising = max(recent, falling, mean(usages[-RISING_SAMPLES:]))
+    level = max(mean(usages[-BURST_SAMPLES:]) if bounds.burst else max(recent, falling), least)
+    headroom = above * max(deviation(usages), SPREAD_SHARE * level, SPREAD_CORES)
+    floor = ABOVE_MEAN * max(level, rising)
+    return max(floor, beside_burst(level, headroom, bounds.grant) if bounds.burst else level + headroom)
 
 
 def beside_burst(mean: float, headroom: float, grant: float) -> float:
@@ -243,17 +244,6 @@ def beside_burst(mean: float, headroom: float, grant: float) -> float:
     if headroom >= spare:
         return mean + spare / 2.0 + BEYOND_GRANT * (headroom - spare)
     return (grant + mean - math.sqrt(spare * spare - headroom * headroom)) / 2.0
-
-
-def _mean(usages: tuple[float, ...]) -> float:
-    return sum(usages) / len(usages)
-
-
-def _deviation(usages: tuple[float, ...]) -> float:
-    count = len(usages)
-    mean = sum(usages) / count
-    norm = math.hypot(*usages)  # the square by multiplying: beyond all numbers it is infinite, and no error
-    return math.sqrt(max(0.0, norm * norm / count - mean * mean))
 
 
 def _margin(margin: float, over: float, target: float, sample: Sample, bounds: Bounds) -> float:

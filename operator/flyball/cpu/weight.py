@@ -17,6 +17,8 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flyball.cpu.usage import deviation, mean
+
 # A mean that follows a minute's changes, a deviation from enough samples (that of 30 is known to 13 %), a rise that is seen within seconds.
 MEAN_SAMPLES = 10
 USAGE_SAMPLES = 30
@@ -119,10 +121,7 @@ def waiting_share(state: WeightState, samples: int) -> float:
 
 def recent_use(usages: tuple[float, ...]) -> float:
     """The cores that a container is to keep on a node that fills up."""
-    recent = usages[-MEAN_SAMPLES:]
-    mean = sum(usages) / len(usages)
-    deviation = math.sqrt(max(0.0, sum([usage * usage for usage in usages]) / len(usages) - mean * mean))
-    return sum(recent) / len(recent) + SPREADS * deviation
+    return mean(usages[-MEAN_SAMPLES:]) + SPREADS * deviation(usages)
 
 
 def _valid(sample: Sample) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from flyball.crosscheck import theta
 from flyball.crosscheck.means import MINUTE
+from flyball.replicas.backtest import Score
 
 EVERY_MINUTES = 31
 """About half an hour, and coprime with the hour, so that what comes at fixed minutes counts as often as it is. At half hours of the week of
@@ -33,9 +34,8 @@ class Compared:
 
     @property
     def skill(self) -> float:
-        """1 - error / error of the better of last value and yesterday's."""
-        best = min(self.last, self.yesterday)
-        return 1 - self.theirs / best if best > 0 else math.nan
+        """As the backtest scores the forecast."""
+        return Score(self.count, self.theirs, self.last, self.yesterday).skill
 
 
 def play(times: Sequence[float], values: Sequence[float], minutes: Sequence[int]) -> Iterator[float | Made]:

@@ -84,9 +84,8 @@ load average before it began: {result["load_before"]:g}.
 
 {table(result["summary"])}
 
-Statuses are told at twenty a second, all objects together: at 15 s the writes an object and minute still hold the news of the first
-forecasts, which 1,000 objects have at once. Nothing is scaled in within five minutes of the operator's start; where their end falls into
-the minute of ticks, a tick there holds a thousand writes of `/scale` (the row of API writes a look shows it). The first write of a scale
+Statuses are told at twenty a second, all objects together, and nothing is scaled in within five minutes of the operator's start: steady demand is
+looked at when the news of the first forecasts, which 1,000 objects have at once, has been told, and ticks from seven minutes after the start. The first write of a scale
 is refused where `kubectl`, which made the Deployments, owns the field, and then repeated with force: two requests.
 
 What is not in these figures: there are no pods (the Deployments are paused), so neither their events nor the query for the CPU that pods use (one
