@@ -121,6 +121,10 @@ def test_what_falls_short_is_said_in_a_sentence() -> None:
     assert "2.00 % slow requests" in said[1]
 
 
+def test_a_run_of_peers_alone_claims_nothing_of_flyball() -> None:
+    assert report.losses([row("k8s-cpu-fast", 10.0, tuning=PER_CELL)]) == ["Flyball was not among the policies that were run."]
+
+
 def test_the_page_and_the_json_hold_every_row(tmp_path) -> None:  # type: ignore[no-untyped-def]
     rows = [row("flyball", 8.0), row("k8s-cpu-fast", 10.0, tuning=PER_CELL), row("k8s-cpu", math.nan, tuning=ONE_TARGET, ended=False)]
     figures = summary(rows)
