@@ -10,28 +10,25 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from flyball.agent.freshness import Freshness
-from flyball.agent.journal import Entry, Journal
+from flyball.agent.inheritance import Inheritance
+from flyball.agent.journal import POD, AnyEntry, Journal
+from flyball.agent.locator import Locator
 from flyball.agent.plans import Assignment, HandsOff, Plan, assign
-from flyball.agent.pods import ContainerView, PodView
-from flyball.agent.record import PodRecord
+from flyball.agent.pods import PodView
+from flyball.agent.podweight import PodWeight
+from flyball.agent.record import AnyTrack, PodRecord
 from flyball.agent.settings import Settings
 from flyball.agent.tally import Tallies, Tally
-from flyball.agent.track import Track, give_back
-from flyball.cgroup.discovery import find_container, find_pods
+from flyball.agent.weigh import WeightTrack
 from flyball.cgroup.errors import CgroupError, CgroupGone
-from flyball.cgroup.handle import UNLIMITED, ContainerHandle, PodHandle
 from flyball.cgroup.idle import NodeIdle
 from flyball.cgroup.layout import Layout
-from flyball.cgroup.waiting import Room, open_waiting
 
 log = logging.getLogger(__name__)
 
-PLAN_GONE, MEASURE, JOURNAL = "PlanGone", "Measure", "Journal"
-# How long to wait before looking again for a cgroup that was not there: doubles from 1 s; a walk over 1,000 groups takes some 10 ms.
-LOCATE_SECONDS_MAX = 30.0
+PLAN_GONE, MEASURE = "PlanGone", "Measure"
 # What could not be given back (a resize under way) is tried again this often.
 RETRY_SECONDS = 5.0
 
@@ -49,11 +46,11 @@ class Governor:
         self._wall = wall
         self._plans: dict[str, dict[str, Plan]] = {}
         self._opted_out: set[str] = set()
-        self._inherited: dict[tuple[str, str], Entry] = {}
+        self._inherited = Inheritance(layout, self.journal, self.tallies)
         self._heard: dict[str, float] = {}
         self._dirty: set[str] = set()
         self._retry_at = 0.0
-        self._room = Room()
+        self._locator = Locator(layout, self._inherited)
         self._node_idle = NodeIdle()
         self._idle = math.nan  # of the last tick
 
@@ -69,6 +66,8 @@ class Governor:
         if record is None:
             self.records[view.uid] = PodRecord(view, now, self._wall(), self.settings.release_hold_seconds)
         elif record.update(view, now, self._wall(), self.settings.release_hold_seconds):
+            if record.weight is not None:
+                record.weight.disturbed(now)
             self._each(record, lambda track: track.disturbed(now))
         self._dirty.add(view.uid)
 
@@ -79,6 +78,8 @@ class Governor:
         if record is not None:
             for track in list(record.tracks.values()):
                 self._drop(record, track, HandsOff.TERMINATING)
+            self._settle_pod(record)
+            self._lose_group(record)
             record.close()
 
     def plan_seen(self, plan: Plan) -> None:
@@ -103,17 +104,17 @@ class Governor:
 
     # Start, tick, end.
 
-    def inherit(self, entries: Iterable[Entry]) -> None:
+    def inherit(self, entries: Iterable[AnyEntry]) -> None:
         """What an earlier agent lowered and no track has taken over yet."""
-        self._inherited = {(entry.uid, entry.container): entry for entry in entries}
+        self._inherited.add(entries)
 
     def settle_inheritance(self, now: float) -> None:
         """Take over what a fresh plan still covers and give the rest back. Where the watches are not synced yet, all is given back."""
         self._refresh(now)
-        for entry in list(self._inherited.values()):
-            self._give_back(entry)
+        self._inherited.give_back()
         for record in self.records.values():
             self._each(record, lambda track, record=record: self._release_unless_free(record, track, now))  # type: ignore[misc]
+            self._settle_pod(record)
 
     def tick(self, now: float) -> None:
         """Look at every container once."""
@@ -124,19 +125,20 @@ class Governor:
         for record in list(self.records.values()):
             record.count_idle(self._tally, now)
             if not record.tracks:
+                self._settle_pod(record)
                 continue
             try:
                 throttled = record.pod_handle.throttled() if record.pod_handle else 0
             except CgroupError:
-                record.lose_group()
-                self._dirty.add(record.view.uid)
+                self._lose_group(record)
                 throttled = 0
-            self._each(record, lambda track, record=record, count=throttled: self._step(record, track, count, now, fresh))  # type: ignore[misc]
+            fit = self._pod(record, lambda pod, record=record: pod.fit(record.view))  # type: ignore[misc]
+            self._each(record, lambda track, record=record, count=throttled: self._step(record, track, count, now, fresh, fit))  # type: ignore[misc]
+            self._pod(record, lambda pod, record=record: self._follow(record, pod, now))  # type: ignore[misc]
         self.tallies.prune(now)
         if self._inherited and now >= self._retry_at:
             self._retry_at = now + RETRY_SECONDS
-            for entry in list(self._inherited.values()):
-                self._give_back(entry)
+            self._inherited.give_back()
 
     def fresh(self, now: float) -> bool:
         """Whether plans may be acted on: the Lease moves, and the watches that bring pods and plans live."""
@@ -146,9 +148,9 @@ class Governor:
         """Give everything back; the number of containers that could not be."""
         for record in self.records.values():
             self._each(record, lambda track: track.release(reason, self.journal) if track.lowered else None)
-        for entry in list(self._inherited.values()):
-            self._give_back(entry)
-        return sum(track.lowered for record in self.records.values() for track in record.tracks.values())
+            self._settle_pod(record)
+        self._inherited.give_back()
+        return sum(held.lowered for record in self.records.values() for held in record.held_groups())
 
     def close(self) -> None:
         """Close all descriptors."""
@@ -157,14 +159,14 @@ class Governor:
 
     # One container.
 
-    def _step(self, record: PodRecord, track: Track, pod_throttled: int, now: float, fresh: bool) -> None:
+    def _step(self, record: PodRecord, track: AnyTrack, pod_throttled: int, now: float, fresh: bool, pod_fit: bool) -> None:
         assignment, tally = track.assignment, track.tally
-        reading, sample = track.measure(now, pod_throttled, self._idle)
+        unfit = track.measure(now, pod_throttled, self._idle)
+        if assignment.weight and not pod_fit:
+            unfit = unfit or HandsOff.FOREIGN_WEIGHT
         tally.touched = now
         tally.target = assignment.target
-        reason = self._hands_off(record, track, now, fresh)
-        if reason is None and reading.quota_us == UNLIMITED:
-            reason = HandsOff.NO_QUOTA
+        reason = self._hands_off(record, track, now, fresh) or unfit
         if reason is not None:
             tally.hands_off[reason] += 1
             tally.states["hands_off"] += 1
@@ -172,17 +174,17 @@ class Governor:
             tally.states["measured"] += 1
         else:
             tally.states["controlled"] += 1
-            track.act(now, reading, sample, assignment.burst and not record.burst_guarded(now), self.journal)
+            track.act(now, assignment.burst and not record.burst_guarded(now), self.journal)
             if track.contested(now):
                 record.hold(track.view.name, now + self.settings.release_hold_seconds, HandsOff.CONTESTED)
             return
         if track.lowered:
             if reason is HandsOff.RESIZING:
-                track.drop_burst()  # the kubelet is writing the quota: it stays as it is until that is done
+                track.stand_aside()
             else:
                 track.release(reason or MEASURE, self.journal)
 
-    def _hands_off(self, record: PodRecord, track: Track, now: float, fresh: bool) -> HandsOff | None:
+    def _hands_off(self, record: PodRecord, track: AnyTrack, now: float, fresh: bool) -> HandsOff | None:
         held = record.held(track.view.name, now)
         if held is not None:
             return held
@@ -194,10 +196,48 @@ class Governor:
             return HandsOff.SETTLING
         return HandsOff.RESIZING if record.resize_guarded(now) else None
 
-    def _release_unless_free(self, record: PodRecord, track: Track, now: float) -> None:
+    def _release_unless_free(self, record: PodRecord, track: AnyTrack, now: float) -> None:
         reason = self._hands_off(record, track, now, self.fresh(now))
         if track.lowered and reason is not HandsOff.RESIZING and (reason is not None or not track.assignment.control):
             track.release(reason or MEASURE, self.journal)
+
+    # A pod's own weight.
+
+    def _follow(self, record: PodRecord, pod: PodWeight, now: float) -> bool:
+        if record.view.resizing or record.resize_guarded(now):
+            return True  # the kubelet is about to write it
+        tracks = record.weight_tracks()
+        pod.follow(now, tracks, self.journal)
+        if pod.contested(now):
+            for track in tracks:
+                record.hold(track.view.name, now + self.settings.release_hold_seconds, HandsOff.CONTESTED)
+        return True
+
+    def _settle_pod(self, record: PodRecord) -> None:
+        """Give the pod's weight back where none of its containers has less than it requests."""
+        if record.weight is not None and record.weight.lowered and not any(track.taken_shares for track in record.weight_tracks()):
+            self._pod(record, lambda pod: pod.release(self.journal) is None)
+
+    def _lose_group(self, record: PodRecord) -> None:
+        """The pod's group is gone, or cannot be followed any more: what the journal says of it is settled by path."""
+        if record.weight is not None and record.weight.lowered:
+            self._inherited.add(entry for entry in self.journal.entries() if (entry.uid, entry.container) == (record.view.uid, POD))
+        record.lose_group()
+        if record.view.uid in self.records:
+            self._dirty.add(record.view.uid)
+
+    def _pod(self, record: PodRecord, do: Callable[[PodWeight], bool]) -> bool:
+        """`do` with the weight of the pod, where it is followed; its answer, False after an error."""
+        if record.weight is None:
+            return False
+        try:
+            return do(record.weight)
+        except CgroupGone:
+            self._lose_group(record)
+        except Exception as error:  # the loop's edge: the others go on
+            self.tallies.errors["pod"] += 1
+            log.error("pod %s: %s", record.view.uid, error, exc_info=not isinstance(error, OSError))
+        return False
 
     # Assignments and groups.
 
@@ -212,47 +252,17 @@ class Governor:
                     self._drop(record, track, HandsOff.RESTARTED)
                 elif name not in record.assignments:
                     self._drop(record, track, PLAN_GONE)
+                elif isinstance(track, WeightTrack) != record.assignments[name].weight:
+                    # A limit was added or taken away, or weights are no longer asked for.
+                    self._drop(record, track, record.assignments[name].hands_off or HandsOff.RESIZING)
                 else:
                     track.view = container
                     self._assign(track, record.assignments[name])
         self._dirty.clear()
-        self._locate(now)
+        for record, track in self._locator.locate(self.records.values(), now):
+            self._assign(track, record.assignments[track.view.name])
 
-    def _locate(self, now: float) -> None:
-        waiting = [record for record in self.records.values() if now >= record.locate_at and record.untracked()]
-        if not waiting:
-            return
-        missing = [record.view.cgroup_uid for record in waiting if record.group is None]
-        groups = find_pods(self.layout.cpu, missing) if missing else {}
-        for record in waiting:
-            record.group = record.group or groups.get(record.view.cgroup_uid)
-            for container in record.untracked():
-                if record.group is None or not self._open(record, record.group, container):
-                    record.locate_later(now, LOCATE_SECONDS_MAX)
-
-    def _open(self, record: PodRecord, group: Path, container: ContainerView) -> bool:
-        path = find_container(group, container.container_id)
-        if path is None:
-            record.group = None if not group.is_dir() else group
-            return False
-        try:
-            if record.pod_handle is None:
-                record.pod_handle = PodHandle(group)
-            handle = ContainerHandle(self.layout, path)
-            track = Track(record.view.uid, container, handle, open_waiting(self.layout, path, self._room))
-        except CgroupError as error:
-            log.warning("%s of pod %s/%s: %s", container.name, record.view.namespace, record.view.name, error.strerror)
-            return False
-        record.tracks[container.name] = track
-        record.located()
-        self._assign(track, record.assignments[container.name])
-        entry = self._inherited.get((track.uid, container.name))
-        if entry is not None and entry.path == str(path):
-            track.inherit(entry)
-            del self._inherited[(track.uid, container.name)]
-        return True
-
-    def _assign(self, track: Track, assignment: Assignment) -> None:
+    def _assign(self, track: AnyTrack, assignment: Assignment) -> None:
         track.assignment = assignment
         track.tally = self._tally(assignment)
 
@@ -262,7 +272,7 @@ class Governor:
     def _namespace_dirty(self, namespace: str) -> None:
         self._dirty.update(uid for uid, record in self.records.items() if record.view.namespace == namespace)
 
-    def _drop(self, record: PodRecord, track: Track, reason: str) -> None:
+    def _drop(self, record: PodRecord, track: AnyTrack, reason: str) -> None:
         try:
             if track.lowered:
                 track.release(reason, self.journal)
@@ -272,36 +282,11 @@ class Governor:
         except CgroupError as error:
             # The journal keeps the entry; the next attempt goes by path.
             self._failed("release", track, error)
-            self._inherited.update(
-                {
-                    (entry.uid, entry.container): entry
-                    for entry in self.journal.entries()
-                    if (entry.uid, entry.container) == (track.uid, track.view.name)
-                }
-            )
+            self._inherited.add(entry for entry in self.journal.entries() if (entry.uid, entry.container) == (track.uid, track.view.name))
         track.close()
         record.tracks.pop(track.view.name, None)
 
-    def _give_back(self, entry: Entry) -> None:
-        """Give back by the journal alone: no track, perhaps no pod."""
-        try:
-            handle = ContainerHandle(self.layout, Path(entry.path))
-            try:
-                reading = handle.read()
-                give_back(handle, reading, entry.quota_us * reading.period_us // entry.period_us, None)
-                log.info("%s of pod %s: quota given back (%s)", entry.container, entry.uid, JOURNAL)
-            finally:
-                handle.close()
-        except CgroupGone:
-            pass  # the container ended, and its quota with it
-        except (CgroupError, ValueError) as error:
-            log.error("%s of pod %s: not given back yet: %s", entry.container, entry.uid, error)
-            self.tallies.errors["journal"] += 1
-            return
-        self._inherited.pop((entry.uid, entry.container), None)
-        self.journal.forget(entry.uid, entry.container)
-
-    def _each(self, record: PodRecord, do: Callable[[Track], object]) -> None:
+    def _each(self, record: PodRecord, do: Callable[[AnyTrack], object]) -> None:
         """`do` with each track; a failure concerns that one only."""
         for track in list(record.tracks.values()):
             try:
@@ -311,6 +296,6 @@ class Governor:
             except Exception as error:  # the loop's edge: the others go on
                 self._failed("container", track, error)
 
-    def _failed(self, part: str, track: Track, error: Exception) -> None:
+    def _failed(self, part: str, track: AnyTrack, error: Exception) -> None:
         self.tallies.errors[part] += 1
         log.error("%s of pod %s: %s", track.view.name, track.uid, error, exc_info=not isinstance(error, OSError))

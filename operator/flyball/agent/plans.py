@@ -25,7 +25,10 @@ class HandsOff(StrEnum):
     SEVERAL_PLANS = "SeveralPlans"
     CONTROL_OFF = "ControlOff"
     NOT_IN_CANARY = "NotInCanary"
-    NO_LIMIT = "NoLimit"
+    NO_LIMIT = "NoLimit"  # and no weight control in the plan
+    NO_REQUEST = "NoRequest"  # no limit and no request: its weight is the smallest there is
+    NO_SIGNAL = "NoWaitingSignal"  # this node does not show for how long its tasks wait
+    FOREIGN_WEIGHT = "ForeignWeight"  # container's or pod's is not what the request becomes: somebody chose it
     NO_QUOTA = "NoQuota"  # a limit in the spec and none in the kernel: exclusive CPUs
     POD_RESOURCES = "PodResources"
     TERMINATING = "Terminating"
@@ -55,7 +58,7 @@ class WorkloadPlan:
     owner: tuple[str, str]  # kind, name
     selector: dict[str, Any]
     group: str
-    target: float  # share of throttled wall periods, 0 to 0.3
+    target: float  # share of throttled wall periods, or of waiting where a weight is moved, 0 to 0.5
     rules: tuple[ContainerRule, ...]
 
     def rule(self, container: str) -> ContainerRule | None:
@@ -71,7 +74,9 @@ class Plan:
     namespace: str
     name: str
     control: bool  # False: measure only
+    quota: bool  # of containers with a limit
     burst: bool
+    weight: bool  # of containers without
     canary_percent: int
     workloads: tuple[WorkloadPlan, ...]
 
@@ -89,6 +94,7 @@ class Assignment:
     burst: bool
     control: bool  # False: measured only, the plan does not act
     hands_off: HandsOff | None  # what forbids to act, as far as pod, plan and namespace tell
+    weight: bool = False  # its weight is what is moved, not its quota
 
 
 def parse_plan(raw: dict[str, Any]) -> Plan:
@@ -99,7 +105,9 @@ def parse_plan(raw: dict[str, Any]) -> Plan:
             namespace=meta["namespace"],
             name=meta["name"],
             control=spec["action"] == "Control",
+            quota=bool(spec.get("quota", True)),
             burst=bool(spec.get("burst", True)),
+            weight=bool(spec.get("weight", False)),
             canary_percent=int(spec.get("canaryPercent", 100)),
             workloads=tuple(
                 WorkloadPlan(
@@ -156,6 +164,7 @@ def assign(pod: PodView, plans: Iterable[Plan], namespace_opted_out: bool) -> di
         if not matching:
             continue
         plan, workload, rule = matching[0]
+        unlimited = container.spec_milli is None
         assignments[container.name] = Assignment(
             slo_namespace=plan.namespace,
             slo=plan.name,
@@ -164,8 +173,9 @@ def assign(pod: PodView, plans: Iterable[Plan], namespace_opted_out: bool) -> di
             target=workload.target,
             floor_milli=max(FLOOR_MILLI, rule.min_milli),
             burst=plan.burst,
-            control=plan.control,
+            control=plan.control and (plan.weight if unlimited else plan.quota),
             hands_off=_hands_off(pod, container, plan, rule, several=len(matching) > 1, namespace_opted_out=namespace_opted_out),
+            weight=unlimited and plan.weight and bool(container.request_milli),
         )
     return assignments
 
@@ -178,7 +188,8 @@ def _hands_off(
         (several, HandsOff.SEVERAL_PLANS),
         (not rule.control, HandsOff.CONTROL_OFF),
         (pod.pod_resources, HandsOff.POD_RESOURCES),
-        (container.spec_milli is None, HandsOff.NO_LIMIT),
+        (container.spec_milli is None and not plan.weight, HandsOff.NO_LIMIT),
+        (container.spec_milli is None and not container.request_milli, HandsOff.NO_REQUEST),
         (pod.terminating, HandsOff.TERMINATING),
         (not canary(pod.uid, plan.canary_percent), HandsOff.NOT_IN_CANARY),
         (pod.resizing, HandsOff.RESIZING),

@@ -34,6 +34,8 @@ class ContainerView:
     container_id: str  # without the runtime's scheme; empty before it runs
     spec_milli: int | None  # CPU limit of the live spec
     actual_milli: int | None  # CPU limit that the kubelet put in force, where it says so
+    request_milli: int | None  # CPU request of the live spec
+    actual_request_milli: int | None  # CPU request that the kubelet put in force, where it says so
     restarts: int
     ended: float  # wall clock of the last termination, seconds; 0 for none
     resources: str  # spec resources whole: any change of a value makes the kubelet rewrite the quota
@@ -44,6 +46,20 @@ class ContainerView:
         if self.spec_milli is None or self.actual_milli is None:
             return self.spec_milli
         return min(self.spec_milli, self.actual_milli)
+
+    @property
+    def request_grant_milli(self) -> int | None:
+        """What the container may claim by weight: the smaller of both again."""
+        if self.request_milli is None or self.actual_request_milli is None:
+            return self.request_milli
+        return min(self.request_milli, self.actual_request_milli)
+
+    @property
+    def carried_out(self) -> bool:
+        """Whether the kubelet says that it put in force what governs this container: its limit, or its request where it has none."""
+        if self.spec_milli is None:
+            return self.actual_request_milli in (None, self.request_milli)
+        return self.actual_milli in (None, self.spec_milli)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +79,7 @@ class PodView:
     pod_resources: bool  # spec.resources is set: the pod's own quota governs
     resizing: bool  # PodResizeInProgress
     resize_pending: bool  # PodResizePending: may be carried out at any moment
+    request_milli: int  # CPU request of the whole pod, of which the kubelet makes the weight of the pod's group
     containers: tuple[ContainerView, ...]
 
     @property
@@ -99,6 +116,7 @@ def parse_pod(raw: dict[str, Any]) -> PodView:
             pod_resources=bool(spec.get("resources")),
             resizing="PodResizeInProgress" in conditions,
             resize_pending="PodResizePending" in conditions,
+            request_milli=_pod_request(spec),
             containers=tuple(_container(item, states.get(item["name"], {})) for item in [*sidecars, *spec["containers"]]),
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -153,14 +171,32 @@ def _container(spec: dict[str, Any], status: dict[str, Any]) -> ContainerView:
     return ContainerView(
         name=spec["name"],
         container_id=bare_id(status.get("containerID", "")) if (status.get("state") or {}).get("running") is not None else "",
-        spec_milli=_cpu_limit(resources),
-        actual_milli=_cpu_limit(status.get("resources") or {}),
+        spec_milli=_cpu(resources, "limits"),
+        actual_milli=_cpu(status.get("resources") or {}, "limits"),
+        request_milli=_cpu(resources, "requests"),
+        actual_request_milli=_cpu(status.get("resources") or {}, "requests"),
         restarts=int(status.get("restartCount", 0)),
         ended=seconds(finished),
         resources=repr(sorted((kind, sorted((values or {}).items())) for kind, values in resources.items() if isinstance(values, dict))),
     )
 
 
-def _cpu_limit(resources: dict[str, Any]) -> int | None:
-    limit = (resources.get("limits") or {}).get("cpu")
-    return None if limit is None else milli_cpu(limit)
+def _cpu(resources: dict[str, Any], kind: str) -> int | None:
+    amount = (resources.get(kind) or {}).get("cpu")
+    return None if amount is None else milli_cpu(amount)
+
+
+def _pod_request(spec: dict[str, Any]) -> int:
+    """As the kubelet adds it up (component-helpers resource.PodRequests): containers and sidecars, or an init container beside the sidecars that
+    start before it where that is more, and the runtime's overhead."""
+    running = sum(_cpu(item.get("resources") or {}, "requests") or 0 for item in spec["containers"])
+    sidecars = most = 0
+    for item in spec.get("initContainers") or ():
+        request = _cpu(item.get("resources") or {}, "requests") or 0
+        if item.get("restartPolicy") == "Always":
+            sidecars += request
+            most = max(most, sidecars)
+        else:
+            most = max(most, sidecars + request)
+    overhead = (spec.get("overhead") or {}).get("cpu")
+    return max(running + sidecars, most) + (milli_cpu(overhead) if overhead is not None else 0)

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from flyball.agent.plans import Assignment, HandsOff
 from flyball.agent.pods import ContainerView, PodView
+from flyball.agent.podweight import PodWeight
 from flyball.agent.tally import Tally
 from flyball.agent.track import Track
+from flyball.agent.weigh import WeightTrack
 from flyball.cgroup.handle import PodHandle
 
 # The kubelet carries a resize out within 0.2 s (measured) and retries a failed one within 10 s; a status that never agrees must not stop control.
 GUARD_SECONDS = 30.0
+AnyTrack = Track | WeightTrack
 
 
 class PodRecord:
@@ -22,7 +25,8 @@ class PodRecord:
     def __init__(self, view: PodView, now: float, wall: float, hold_seconds: float) -> None:
         self.view = view
         self.assignments: dict[str, Assignment] = {}
-        self.tracks: dict[str, Track] = {}
+        self.tracks: dict[str, AnyTrack] = {}
+        self.weight: PodWeight | None = None  # once one of its containers is under weight control
         self.group: Path | None = None
         self.pod_handle: PodHandle | None = None
         self.locate_at = -math.inf
@@ -78,15 +82,23 @@ class PodRecord:
         return self.view.resize_pending or self.resize_guarded(now)
 
     def untracked(self) -> list[ContainerView]:
-        """Running containers with a limit that a plan names and no track follows yet."""
+        """Running containers that a plan names, with a limit or under a weight, and no track follows yet."""
         return [
             container
             for container in self.view.containers
             if container.name in self.assignments
             and container.name not in self.tracks
             and container.container_id
-            and container.spec_milli is not None
+            and (container.spec_milli is not None or self.assignments[container.name].weight)
         ]
+
+    def weight_tracks(self) -> list[WeightTrack]:
+        """Its containers under weight control."""
+        return [track for track in self.tracks.values() if isinstance(track, WeightTrack)]
+
+    def held_groups(self) -> list[AnyTrack | PodWeight]:
+        """All that may be lowered."""
+        return [*self.tracks.values(), *([self.weight] if self.weight is not None else [])]
 
     def count_idle(self, tally: Callable[[Assignment], Tally], now: float) -> None:
         """Count the containers that a plan names but no track follows."""
@@ -108,9 +120,10 @@ class PodRecord:
 
     def lose_group(self) -> None:
         """The pod's cgroup is gone."""
-        if self.pod_handle is not None:
-            self.pod_handle.close()
-        self.group = self.pod_handle = None
+        for handle in (self.pod_handle, self.weight):
+            if handle is not None:
+                handle.close()
+        self.group = self.pod_handle = self.weight = None
 
     def close(self) -> None:
         """Close all descriptors."""
@@ -121,8 +134,8 @@ class PodRecord:
 
 
 def _resize_state(view: PodView) -> tuple[object, ...]:
-    return view.resizing, view.resize_pending, tuple((container.resources, container.actual_milli) for container in view.containers)
+    return view.resizing, view.resize_pending, tuple((container.resources, container.actual_milli, container.actual_request_milli) for container in view.containers)
 
 
 def _carried_out(view: PodView) -> bool:
-    return not view.resizing and all(container.actual_milli in (None, container.spec_milli) for container in view.containers)
+    return not view.resizing and all(container.carried_out for container in view.containers)

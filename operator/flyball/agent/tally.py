@@ -33,12 +33,16 @@ class Tally:
     throttled_periods: float = 0.0
     wall_periods: float = 0.0
     waited_seconds: float = 0.0
+    weight_core_seconds: float = 0.0
+    request_core_seconds: float = 0.0
     writes: int = 0
     drift: int = 0
     releases: Counter[str] = field(default_factory=Counter)
     # of the last tick
     quota: float = 0.0
     grant: float = 0.0
+    weight: float = 0.0
+    request: float = 0.0
     target: float = 0.0
     states: Counter[str] = field(default_factory=Counter)
     hands_off: Counter[str] = field(default_factory=Counter)
@@ -46,7 +50,7 @@ class Tally:
 
     def begin(self) -> None:
         """Forget the last tick's gauges; reasons once seen stay, at zero, so that their series do not freeze."""
-        self.quota = self.grant = 0.0
+        self.quota = self.grant = self.weight = self.request = 0.0
         for counts in (self.states, self.hands_off):
             for key in counts:
                 counts[key] = 0
@@ -126,15 +130,19 @@ class Tallies(Collector):
 COUNTERS = {
     "quota_core_seconds": "Quota in force, integrated; containers with a limit only",
     "grant_core_seconds": "Quota that the live spec grants, integrated",
-    "usage_core_seconds": "CPU used by containers with a limit",
+    "weight_core_seconds": "CPU requests that the weights in force stand for, integrated; containers under weight control only",
+    "request_core_seconds": "CPU requests of the live specs of the same, integrated",
+    "usage_core_seconds": "CPU used by containers with a limit or under weight control",
     "throttled_periods": "CFS periods in which a container or its pod ran out of quota",
     "wall_periods": "CFS periods that passed",
     "waited_seconds": "Time that runnable tasks waited for a CPU or for their quota, as far as known",
-    "writes": "Quotas and bursts written",
-    "drift": "Quotas found changed by somebody else without a change of the pod's spec",
+    "writes": "Quotas, bursts and weights written",
+    "drift": "Quotas and weights found changed by somebody else without a change of the pod's spec",
 }
 GAUGES = {
     "quota": ("quota_cores", "Quota in force now"),
     "grant": ("grant_cores", "Quota that the live specs grant now"),
-    "target": ("target_ratio", "Wanted share of throttled periods"),
+    "weight": ("weight_cores", "CPU requests that the weights in force stand for now"),
+    "request": ("request_cores", "CPU requests of the live specs of the same now"),
+    "target": ("target_ratio", "Wanted share of throttled periods, or of waiting"),
 }

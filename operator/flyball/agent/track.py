@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import math
 
+from flyball.agent.foreign import Foreign
 from flyball.agent.journal import Entry, Journal
-from flyball.agent.plans import Assignment
+from flyball.agent.plans import Assignment, HandsOff
 from flyball.agent.pods import ContainerView
 from flyball.agent.tally import Tally
 from flyball.cgroup.errors import QuotaRefused
@@ -20,13 +21,8 @@ from flyball.cpu.captain import Bounds, CaptainState, Reason, Sample, burst_allo
 
 log = logging.getLogger(__name__)
 
-# After a change of spec or status the kubelet rewrites the quota within 0.2 s (measured), after a refused one within its retry of 10 s.
-ADOPT_SECONDS = 60.0
 # Quotas are written in steps of 0.1 ms (1 m at a period of 100 ms), rounded up: smaller moves are not worth a refill.
 STEP_US = 100
-# Three foreign writes within five minutes: somebody else keeps writing, and to fight only makes the quota flap.
-CONTESTED_WRITES = 3
-CONTESTED_SECONDS = 300.0
 # A refused quota is tried again after this long, seconds: on v1 the parent may be smaller while a resize is under way.
 REFUSED_SECONDS = 5.0
 
@@ -35,7 +31,6 @@ class Track:
     """One container's cgroup, history and what was written to it. `now` is monotonic, in seconds."""
 
     __slots__ = (
-        "_adopt_until",
         "_foreign",
         "_last",
         "_last_pod",
@@ -46,6 +41,7 @@ class Track:
         "_quota",
         "_refused_until",
         "_resume",
+        "_sample",
         "_state",
         "_waited",
         "_waiting",
@@ -70,11 +66,11 @@ class Track:
         self._period = 0  # us
         self._quota = 0.0  # last decided, cores
         self._resume = False  # somebody rewrote the quota: go back to ours on the next tick
-        self._adopt_until = -math.inf
         self._refused_until = -math.inf
-        self._foreign: list[float] = []
+        self._foreign = Foreign()
         self._state = CaptainState()
         self._last: Reading | None = None
+        self._sample: Sample | None = None  # None at the first look and after a counter went back
         self._last_pod = 0
         self._last_time = 0.0
         self._written = False
@@ -100,16 +96,20 @@ class Track:
 
         A burst above a newly shrunk limit makes the runtime's write fail and the resize hang.
         """
-        self._adopt_until = now + ADOPT_SECONDS
-        self.drop_burst()
+        self._foreign.expect(now)
+        self.stand_aside()
 
-    def drop_burst(self) -> None:
-        """Burst 0, where one of ours may stand."""
+    def stand_aside(self) -> None:
+        """Burst 0, where one of ours may stand: the kubelet is about to write the quota, which stays as it is until that is done."""
         if self.lowered:
             self.handle.write_burst(0)
 
-    def measure(self, now: float, pod_throttled: int, idle: float = math.nan) -> tuple[Reading, Sample | None]:
-        """Read, count into the tally, and return the sample since the last tick (None at the first and after a counter went back)."""
+    def measure(self, now: float, pod_throttled: int, idle: float = math.nan) -> HandsOff | None:
+        """Read, count into the tally, and keep what was counted since the last tick for `act`; why the group allows no control, if it does not."""
+        reading, self._sample = self._measured(now, pod_throttled, idle)
+        return HandsOff.NO_QUOTA if reading.quota_us == UNLIMITED else None
+
+    def _measured(self, now: float, pod_throttled: int, idle: float) -> tuple[Reading, Sample | None]:
         reading = self.handle.read()
         last, since = self._last, now - self._last_time
         by_pod = pod_throttled - self._last_pod
@@ -146,8 +146,10 @@ class Track:
         before, self._waited = self._waited, math.nan if self._waiting is None else self._waiting.read()
         return self._waited - before
 
-    def act(self, now: float, reading: Reading, sample: Sample | None, burst: bool, journal: Journal) -> None:
-        """One step of control. Raises OSError when the journal cannot be written: then nothing was lowered."""
+    def act(self, now: float, burst: bool, journal: Journal) -> None:
+        """One step of control on what was measured. Raises OSError when the journal cannot be written: then nothing was lowered."""
+        reading, sample = self._last, self._sample
+        assert reading is not None
         grant = self._grant_us(reading)
         if grant is None or now < self._refused_until:
             return
@@ -172,12 +174,8 @@ class Track:
         self._write(now, reading, chosen, grant, burst=burst, journal=journal)
 
     def contested(self, now: float) -> bool:
-        """Whether somebody else keeps writing this quota. Answering yes forgets, so that a later attempt starts afresh."""
-        self._foreign = [at for at in self._foreign if now - at < CONTESTED_SECONDS]
-        if len(self._foreign) < CONTESTED_WRITES:
-            return False
-        self._foreign.clear()
-        return True
+        """Whether somebody else keeps writing this quota. Answering yes forgets."""
+        return self._foreign.contested(now)
 
     def release(self, reason: str, journal: Journal) -> None:
         """Give back: burst 0, the spec's quota. Raises CgroupError; then it is to be tried again.
@@ -219,9 +217,8 @@ class Track:
         if not self._differs(reading):
             return False
         self._ours = None
-        if now >= self._adopt_until:
+        if self._foreign.wrote(now):
             self.tally.drift += 1
-            self._foreign.append(now)
             log.warning("%s of pod %s: somebody changed the quota to %d us", self.view.name, self.uid, reading.quota_us)
         return True
 

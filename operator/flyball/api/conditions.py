@@ -24,7 +24,7 @@ class ConditionType(enum.StrEnum):
     BUDGET_AVAILABLE = "BudgetAvailable"
     """Some of the window's error budget is left."""
     ENFORCING = "Enforcing"
-    """Quotas follow the targets."""
+    """Quotas, and weights where they are asked for, follow the targets."""
     CONFLICTED = "Conflicted"
     """Someone else controls one of the workloads."""
     FORECAST_USABLE = "ForecastUsable"

@@ -41,7 +41,7 @@ class Policy(Model):
         str | None,
         Field(
             max_length=6,
-            description="Fixed: share of throttled CFS periods to hold, in percent, 0 to 30.",
+            description="Fixed: share of throttled CFS periods to hold, or of waiting under actuators.weight, in percent, 0 to 30.",
             json_schema_extra=rules(
                 (f"{matches(PERCENT)} && double(self) <= 30.0", 'throttlePercent must be between 0 and 30, such as "5" or "2.5"'),
             ),
@@ -89,10 +89,19 @@ class Requests(Model):
 class Actuators(Model):
     """What may be moved."""
 
-    quota: Annotated[Switch, Field(description='The CFS quota of containers. "Off" (in quotes): measure only, whatever the mode.')] = Switch.AUTO
+    quota: Annotated[
+        Switch, Field(description='The CFS quota of containers with a CPU limit. "Off" (in quotes): they are only measured, whatever the mode.')
+    ] = Switch.AUTO
     burst: Annotated[Switch, Field(description="The burst allowance: unused quota may be spent later, up to the old limit. Needs Linux 5.14.")] = (
         Switch.AUTO
     )
+    weight: Annotated[
+        Switch,
+        Field(
+            description="Auto: containers without a CPU limit are controlled by their weight, between cpu.min and what their request stands for. Needs "
+            "nodes that show for how long tasks wait: pressure stall information, schedstats, or the chart's agent.hostPID."
+        ),
+    ] = Switch.OFF
     requests: Annotated[Requests, Field(description="The pods' CPU requests.")] = Requests()
 
 

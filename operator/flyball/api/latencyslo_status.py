@@ -42,18 +42,21 @@ class WorkloadStatus(Model):
     owner: Annotated[Owner, Field(description="The controller.")]
     group: Annotated[str, Field(max_length=63, description="The group that it is steered with.")]
     pods: Annotated[int, Field(description="Pods that the object names.")]
-    throttle_permille: Annotated[int, Field(description="Target: throttled CFS periods of 1000.")]
+    throttle_permille: Annotated[int, Field(description="Target: throttled CFS periods of 1000, or time spent waiting of 1000 under a weight.")]
     used_milli: Annotated[int | None, Field(description="CPU used.")] = None
-    allocated_milli: Annotated[int | None, Field(description="Quota in force.")] = None
-    granted_milli: Annotated[int | None, Field(description="Limits in the pods' specs.")] = None
+    allocated_milli: Annotated[int | None, Field(description="Quota in force, and requests that weights in force stand for.")] = None
+    granted_milli: Annotated[int | None, Field(description="Limits in the pods' specs; requests where a weight is moved.")] = None
+    weight_milli: Annotated[
+        int | None, Field(description="The part of allocatedMilli that is by weight, which bounds nothing while the node has room.")
+    ] = None
 
 
 class Cores(Model):
     """CPU of all workloads together, in millicores, over the last minute."""
 
     used_milli: Annotated[int, Field(description="CPU used.")]
-    allocated_milli: Annotated[int, Field(description="Quota in force.")]
-    granted_milli: Annotated[int, Field(description="Limits in the pods' specs.")]
+    allocated_milli: Annotated[int, Field(description="Quota in force, and requests that weights in force stand for.")]
+    granted_milli: Annotated[int, Field(description="Limits in the pods' specs; requests where a weight is moved.")]
 
 
 class TargetChange(Model):

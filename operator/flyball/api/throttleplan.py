@@ -27,7 +27,7 @@ class PlannedContainer(Model):
 
     name: Annotated[str, Field(min_length=1, max_length=63, description='Name of the container, or "*".')]
     control: Annotated[Control, Field(description="Auto or Off.")] = Control.AUTO
-    min_milli: Annotated[int, Field(ge=10, le=1_000_000, description="The quota never goes below this, in millicores.")] = 50
+    min_milli: Annotated[int, Field(ge=10, le=1_000_000, description="Quota, or request that the weight stands for, is never below this, in millicores.")] = 50
 
 
 class PlannedWorkload(Model):
@@ -36,15 +36,17 @@ class PlannedWorkload(Model):
     owner: Annotated[Owner, Field(description="The pods' controller.")]
     selector: Annotated[LabelSelector | None, Field(description="A pod must match this as well.")] = None
     group: Annotated[str, Field(min_length=1, max_length=63, description="Group of the workload, a label of the agents' metrics.")]
-    throttle_permille: Annotated[int, Field(ge=0, le=500, description="Target: throttled wall periods of 1000.")]
+    throttle_permille: Annotated[int, Field(ge=0, le=500, description="Target: throttled wall periods of 1000, or time spent waiting where a weight is moved.")]
     containers: Annotated[list[PlannedContainer], Field(min_length=1, max_length=16, description="Containers.", json_schema_extra=list_map("name"))]
 
 
 class ThrottlePlanSpec(Model):
     """Pods, targets, and whether agents act or only count."""
 
-    action: Annotated[Action, Field(description="Measure: count and export. Control: also move quotas.")]
+    action: Annotated[Action, Field(description="Measure: count and export. Control: also move quotas and weights.")]
+    quota: Annotated[bool, Field(description="Whether the quotas of containers with a CPU limit are moved.")] = True
     burst: Annotated[bool, Field(description="Whether a burst allowance is set.")] = True
+    weight: Annotated[bool, Field(description="Whether the weights of containers without a CPU limit are moved.")] = False
     canary_percent: Annotated[int, Field(ge=1, le=100, description="Share of the pods that is controlled.")] = 100
     workloads: Annotated[
         list[PlannedWorkload],

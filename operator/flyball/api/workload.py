@@ -34,20 +34,20 @@ SELECTOR_RULES = rules(
 
 
 class Control(enum.StrEnum):
-    """Whether a container's quota may be moved."""
+    """Whether a container's quota or weight may be moved."""
 
     AUTO = "Auto"
     OFF = "Off"
 
 
 class CPUBounds(Model):
-    """Bounds of a container's quota; the upper one is the limit in the pod's spec."""
+    """Bounds of a container's quota, or of the request that its weight stands for; the upper one is the limit, or request, in the pod's spec."""
 
     min: Annotated[
         str,
         Field(
             max_length=16,
-            description="The quota never goes below this, e.g. 50m; 10m to 1000 cores.",
+            description="Neither goes below this, e.g. 50m; 10m to 1000 cores.",
             json_schema_extra=rules(
                 (matches(quantity.PATTERN), "cpu.min must be a CPU quantity such as 50m or 0.5"),
                 (
@@ -71,9 +71,9 @@ class ContainerPolicy(Model):
         ),
     ]
     control: Annotated[
-        Control, Field(description='Auto: the quota follows the targets. "Off" (in quotes: YAML reads a bare Off as false): hands off.')
+        Control, Field(description='Auto: quota or weight follows the targets. "Off" (in quotes: YAML reads a bare Off as false): hands off.')
     ] = Control.AUTO
-    cpu: Annotated[CPUBounds, Field(description="Bounds of the quota.")] = CPUBounds()
+    cpu: Annotated[CPUBounds, Field(description="Bounds of quota or weight.")] = CPUBounds()
 
     @property
     def min_milli(self) -> int:

@@ -43,11 +43,11 @@ class PodHandle:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._stat = _open(path / "cpu.stat", os.O_RDONLY)
+        self._stat = open_file(path / "cpu.stat", os.O_RDONLY)
 
     def throttled(self) -> int:
         """Periods in which the pod ran out of quota."""
-        return _value(_read(self._stat, self.path), b"nr_throttled ")
+        return value_of(read_file(self._stat, self.path), b"nr_throttled ")
 
     def close(self) -> None:
         os.close(self._stat)
@@ -65,7 +65,7 @@ class ContainerHandle:
         opened: list[int] = []
 
         def keep(file: Path, flags: int) -> int:
-            opened.append(_open(file, flags))
+            opened.append(open_file(file, flags))
             return opened[-1]
 
         try:
@@ -93,25 +93,25 @@ class ContainerHandle:
 
     def _read_v1(self) -> Reading:
         path = self.path
-        stat = _read(self._stat, path)
+        stat = read_file(self._stat, path)
         return Reading(
-            usage_ns=int(_read(self._usage, path)),
-            throttled=_value(stat, b"nr_throttled "),
-            quota_us=int(_read(self._quota, path)),
-            period_us=int(_read(self._period, path)),
-            burst_us=int(_read(self._burst, path)) if self._burst >= 0 else 0,
+            usage_ns=int(read_file(self._usage, path)),
+            throttled=value_of(stat, b"nr_throttled "),
+            quota_us=int(read_file(self._quota, path)),
+            period_us=int(read_file(self._period, path)),
+            burst_us=int(read_file(self._burst, path)) if self._burst >= 0 else 0,
         )
 
     def _read_v2(self) -> Reading:
         path = self.path
-        stat = _read(self._stat, path)
-        quota, period = _read(self._quota, path).split()
+        stat = read_file(self._stat, path)
+        quota, period = read_file(self._quota, path).split()
         return Reading(
-            usage_ns=_value(stat, b"usage_usec ") * 1000,
-            throttled=_value(stat, b"nr_throttled "),
+            usage_ns=value_of(stat, b"usage_usec ") * 1000,
+            throttled=value_of(stat, b"nr_throttled "),
             quota_us=UNLIMITED if quota == b"max" else int(quota),
             period_us=int(period),
-            burst_us=int(_read(self._burst, path)) if self._burst >= 0 else 0,
+            burst_us=int(read_file(self._burst, path)) if self._burst >= 0 else 0,
         )
 
     def write(self, quota_us: int, burst_us: int, now: Reading | None = None) -> Reading:
@@ -141,17 +141,15 @@ class ContainerHandle:
 
     def _write(self, descriptor: int, value: bytes, what: str) -> None:
         try:
-            os.pwrite(descriptor, value, 0)
-        except OSError as error:
-            if error.errno in GONE:
-                raise CgroupGone(error.errno, f"{self.path} is gone") from error
-            if error.errno == errno.EINVAL:
-                raise QuotaRefused(
-                    errno.EINVAL,
-                    f"the kernel refused {what} {value.decode()} us for {self.path}: above the parent's quota, below "
-                    f"the burst in force, or below {QUOTA_MIN_US} us",
-                ) from error
-            raise CgroupError(error.errno or 0, f"cannot write {what} of {self.path} ({error.strerror}): mounted read-only?") from error
+            write_file(descriptor, value, what, self.path)
+        except CgroupError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            raise QuotaRefused(
+                errno.EINVAL,
+                f"the kernel refused {what} {value.decode()} us for {self.path}: above the parent's quota, below "
+                f"the burst in force, or below {QUOTA_MIN_US} us",
+            ) from error
 
     def close(self) -> None:
         """Close the descriptors; the group keeps what was written."""
@@ -165,7 +163,8 @@ def quota_us(milli_cpu: int, period_us: int = PERIOD_US) -> int:
     return max(QUOTA_MIN_US, milli_cpu * period_us // 1000)
 
 
-def _open(file: Path, flags: int) -> int:
+def open_file(file: Path, flags: int) -> int:
+    """A descriptor of a CPU file. Raises CgroupGone when it is not there."""
     try:
         return os.open(file, flags | os.O_CLOEXEC)
     except OSError as error:
@@ -174,7 +173,8 @@ def _open(file: Path, flags: int) -> int:
         raise CgroupError(error.errno or 0, f"cannot open {file} ({error.strerror}): mount the host's cgroups writable") from error
 
 
-def _read(descriptor: int, path: Path) -> bytes:
+def read_file(descriptor: int, path: Path) -> bytes:
+    """What a CPU file of the group `path` says. Raises CgroupGone when the group was removed."""
     try:
         return os.pread(descriptor, BUFFER, 0)
     except OSError as error:
@@ -183,7 +183,17 @@ def _read(descriptor: int, path: Path) -> bytes:
         raise CgroupError(error.errno or 0, f"cannot read a CPU file of {path} ({error.strerror})") from error
 
 
-def _value(stat: bytes, key: bytes) -> int:
+def write_file(descriptor: int, value: bytes, what: str, path: Path) -> None:
+    """Write a CPU file of the group `path`. Raises CgroupGone when the group was removed, CgroupError with the kernel's number otherwise."""
+    try:
+        os.pwrite(descriptor, value, 0)
+    except OSError as error:
+        if error.errno in GONE:
+            raise CgroupGone(error.errno, f"{path} is gone") from error
+        raise CgroupError(error.errno or 0, f"cannot write {what} of {path} ({error.strerror}): mounted read-only?") from error
+
+
+def value_of(stat: bytes, key: bytes) -> int:
     """The number behind `key` in a cpu.stat; 0 where the kernel does not count it (no CFS bandwidth)."""
     start = stat.find(key)
     if start < 0:

@@ -15,5 +15,6 @@ from flyball.cli.options import build, options
 @click.command("agent", short_help="Run the node agent.")
 @options(Settings)
 def command(**values: Any) -> None:
-    """Run the node agent: it moves the CFS quotas of this node's containers so that throttling stays at its targets, and gives back on exit."""
+    """Run the node agent: it moves the CFS quotas (and, where asked for, weights) of this node's containers so that throttling (and waiting)
+    stays at its targets, and gives back on exit."""
     finish(run(build(Settings, values)))

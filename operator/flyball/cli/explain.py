@@ -40,7 +40,7 @@ ADVICE = {
     Reason.FIELD_OWNED: "The message names the other manager of the ThrottlePlan; nobody but Flyball should write it.",
     Reason.MODE_RECOMMEND: "Set spec.mode to Enforce when you trust what you see.",
     Reason.MODE_OBSERVE: "Set spec.mode to Recommend to see what would be done.",
-    Reason.QUOTA_OFF: "Set spec.actuators.quota to Auto to let quotas follow the targets.",
+    Reason.QUOTA_OFF: "Set spec.actuators.quota to Auto to let quotas follow the targets; weight: Auto for containers without a CPU limit.",
     Reason.OTHER_PREDICTIVE_AUTOSCALER: "Let one PredictiveAutoscaler scale the target; several demands go into one object.",
     Reason.KEDA: 'Let the ScaledObject scale on flyball_replicas{state="wanted"}, or remove it.',
     Reason.TARGET_NOT_FOUND: "Correct spec.scaleTargetRef: kind and name of an object with a scale subresource in this namespace.",
@@ -149,14 +149,15 @@ def _objectives(slo: LatencySLO) -> Iterator[str]:
 def _workloads(slo: LatencySLO) -> Iterator[str]:
     if not slo.status.workloads:
         return
-    header = ("WORKLOAD", "GROUP", "PODS", "TARGET", "USED", "ALLOCATED", "GRANTED")
+    weighed = any(its.weight_milli is not None for its in slo.status.workloads)
+    header = ("WORKLOAD", "GROUP", "PODS", "TARGET", "USED", "ALLOCATED", "GRANTED", *(("BY WEIGHT",) if weighed else ()))
     rows = [
         (
             str(its.owner),
             its.group,
             str(its.pods),
             f"{its.throttle_permille / 10:g} %",
-            *map(_cores, (its.used_milli, its.allocated_milli, its.granted_milli)),
+            *map(_cores, (its.used_milli, its.allocated_milli, its.granted_milli, *((its.weight_milli,) if weighed else ()))),
         )
         for its in slo.status.workloads
     ]

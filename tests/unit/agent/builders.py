@@ -26,7 +26,9 @@ def pod(name: str = "cart-7d4-x", **change: Any) -> dict[str, Any]:
     options: dict[str, Any] = {
         "uid": "uid-1",
         "limit": "1",
+        "request": "10m",
         "actual": None,
+        "actual_request": None,
         "ready": True,
         "ready_for": 3600.0,
         "restarts": 0,
@@ -40,14 +42,15 @@ def pod(name: str = "cart-7d4-x", **change: Any) -> dict[str, Any]:
         "spec": {},
     } | change
     limit = options["limit"]
-    resources = {"limits": {"memory": options["memory"]} | ({"cpu": limit} if limit else {}), "requests": {"cpu": "10m"}}
+    resources = {"limits": {"memory": options["memory"]} | ({"cpu": limit} if limit else {}), "requests": {"cpu": options["request"]} if options["request"] else {}}
     actual = options["actual"] or limit
+    actual_request = options["actual_request"] or options["request"]
     status = {
         "name": "app",
         "containerID": f"containerd://{options['container_id']}",
         "restartCount": options["restarts"],
         "state": {"running": {"startedAt": stamp(100)}} if options["container_id"] else {"waiting": {"reason": "CrashLoopBackOff"}},
-        "resources": {"limits": {"cpu": actual} if actual else {}},
+        "resources": {"limits": {"cpu": actual} if actual else {}, "requests": {"cpu": actual_request} if actual_request else {}},
     }
     if options["ended_ago"] is not None:
         status["lastState"] = {"terminated": {"finishedAt": stamp(options["ended_ago"])}}
@@ -77,7 +80,9 @@ def plan(name: str = "shop", **change: Any) -> dict[str, Any]:
     """A plan that controls Deployment cart at target 0."""
     options: dict[str, Any] = {
         "action": "Control",
+        "quota": True,
         "burst": True,
+        "weight": False,
         "canary": 100,
         "permille": 0,
         "owner": ("Deployment", "cart"),
@@ -89,7 +94,9 @@ def plan(name: str = "shop", **change: Any) -> dict[str, Any]:
         "metadata": {"name": name, "namespace": "shop", "uid": f"plan-{name}"},
         "spec": {
             "action": options["action"],
+            "quota": options["quota"],
             "burst": options["burst"],
+            "weight": options["weight"],
             "canaryPercent": options["canary"],
             "workloads": [
                 {

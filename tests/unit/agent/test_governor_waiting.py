@@ -29,7 +29,7 @@ class Crowd:
 def crowd(node: Node, monkeypatch: pytest.MonkeyPatch) -> Crowd:
     """What the only container of the node waits."""
     made = Crowd()
-    monkeypatch.setattr("flyball.agent.governor.open_waiting", lambda *_: made)
+    monkeypatch.setattr("flyball.agent.locator.open_waiting", lambda *_: made)
     monkeypatch.setattr("flyball.agent.governor.NodeIdle.read", lambda _: made.idle)
     node.make()
     node.planned(plan())

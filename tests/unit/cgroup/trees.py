@@ -78,14 +78,14 @@ def v1_tree(root: Path, *groups: str, together: bool = False) -> Path:
     return root
 
 
-def v2_tree(root: Path, *groups: str, limit: str = "100000 100000") -> Path:
+def v2_tree(root: Path, *groups: str, limit: str = "100000 100000", weight: int = 100) -> Path:
     """Folders and files as cgroup v2 has them."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
     for group in groups:
         folder = root / group
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in {"cpu.stat": V2_STAT, "cpu.max": limit, "cpu.max.burst": "0"}.items():
+        for name, text in {"cpu.stat": V2_STAT, "cpu.max": limit, "cpu.max.burst": "0", "cpu.weight": str(weight)}.items():
             (folder / name).write_text(text + "\n")
     return root
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from flyball.api.conditions import Reason
-from flyball.api.latencyslo import LatencySLO
+from flyball.api.latencyslo import LatencySLO, Switch
 from flyball.api.workload import Control
 from flyball.controllers.latencyslo.resolve import Resolved, names
 from flyball.controllers.shared.autoscalers import Autoscaler
@@ -28,7 +28,7 @@ class Verdict:
     conflict: tuple[Reason, str] | None = None
     """Why it is left alone."""
     floors: Mapping[str, int] | None = None
-    """Container -> lowest quota in millicores, for an HPA's sake."""
+    """Container -> lowest quota, or request that its weight stands for, in millicores, for an HPA's sake."""
 
     @property
     def taken(self) -> bool:
@@ -47,25 +47,27 @@ def judge(slo: LatencySLO, workload: Resolved, others: Iterable[LatencySLO], aut
         if its.updates:
             return Verdict((Reason.VERTICAL_POD_AUTOSCALER, f"{workload.name} is changed by the VerticalPodAutoscaler {its.name}."))
         if its.cpu_percent is not None:
-            return _beside_hpa(workload, its)
+            return _beside_hpa(workload, its, weighed=slo.spec.actuators.weight is Switch.AUTO)
     return Verdict()
 
 
-def _beside_hpa(workload: Resolved, hpa: Autoscaler) -> Verdict:
+def _beside_hpa(workload: Resolved, hpa: Autoscaler, *, weighed: bool) -> Verdict:
     floors: dict[str, int] = {}
     room = False
     # During a rollout pods differ: the largest request counts.
     for container in (container for pod in workload.pods for container in pod.containers):
         policy = workload.policy(container.name)
-        if policy is None or policy.control is Control.OFF or not container.limit_milli:
+        # A weight bounds what is used only on a full node; there its lower bound is what the container gets.
+        grant = container.limit_milli or (container.request_milli if weighed else None)
+        if policy is None or policy.control is Control.OFF or not grant:
             continue
         counts = hpa.container in (None, container.name) and container.request_milli
         floor = math.ceil(HPA_HEADROOM * (hpa.cpu_percent or 0) * container.request_milli / 100) if counts and container.request_milli else 0
-        room = room or floor < container.limit_milli
+        room = room or floor < grant
         if floor:
             floors[container.name] = max(floor, floors.get(container.name, 0))
     if floors and not room:
-        message = f"{workload.name}: the HorizontalPodAutoscaler {hpa.name} needs all of the limit to see demand; nothing is left to take."
+        message = f"{workload.name}: the HorizontalPodAutoscaler {hpa.name} needs all of the {'request' if weighed else 'limit'} to see demand; nothing is left to take."
         return Verdict((Reason.HORIZONTAL_POD_AUTOSCALER, message))
     return Verdict(floors=floors)
 

@@ -20,8 +20,8 @@ CONTAINERS_MOST = 16
 
 
 def acts(slo: LatencySLO, mode: Mode) -> bool:
-    """Whether agents are to move quotas."""
-    return mode.acts and slo.spec.actuators.quota is Switch.AUTO
+    """Whether agents are to move anything."""
+    return mode.acts and Switch.AUTO in (slo.spec.actuators.quota, slo.spec.actuators.weight)
 
 
 def build(slo: LatencySLO, mode: Mode, workloads: Sequence[Resolved], verdicts: Mapping[str, Verdict], decision: Decision) -> ThrottlePlanSpec | None:
@@ -31,7 +31,9 @@ def build(slo: LatencySLO, mode: Mode, workloads: Sequence[Resolved], verdicts: 
         return None
     return ThrottlePlanSpec(
         action=Action.CONTROL if acts(slo, mode) and not decision.release else Action.MEASURE,
+        quota=slo.spec.actuators.quota is Switch.AUTO,
         burst=slo.spec.actuators.burst is Switch.AUTO,
+        weight=slo.spec.actuators.weight is Switch.AUTO,
         canary_percent=slo.spec.canary.percent if mode is Mode.CANARY else EVERYONE,
         workloads=[_workload(workload, verdicts[workload.name], decision) for workload in planned],
     )

@@ -21,6 +21,10 @@ from flyball.signals import Query, WorkloadUsage
 from flyball.slo import governing
 
 
+NAMED_MOST = 5
+"""Workloads that a condition's message names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """All that a status is made from."""
@@ -137,7 +141,8 @@ def _enforcing(facts: Facts, slo: LatencySLO) -> Condition:
     def condition(holds: bool, reason: Reason, message: str) -> Condition:
         return make_condition(slo.metadata, facts.seen.time, ConditionType.ENFORCING, Status.TRUE if holds else Status.FALSE, reason, message)
 
-    if slo.spec.actuators.quota is Switch.OFF:
+    quota, weight = (its is Switch.AUTO for its in (slo.spec.actuators.quota, slo.spec.actuators.weight))
+    if not quota and not weight:
         return condition(False, Reason.QUOTA_OFF, "actuators.quota is Off: agents only measure.")
     capped = "" if facts.mode is slo.spec.mode else f" (spec asks for {slo.spec.mode}; the operator's --max-mode caps it)"
     reason, message = {
@@ -153,7 +158,21 @@ def _enforcing(facts: Facts, slo: LatencySLO) -> Condition:
     if facts.mode.acts and not left:
         conflict = next((verdict.conflict for verdict in facts.verdicts.values() if verdict.conflict), None)
         return condition(False, conflict[0] if conflict else Reason.NO_PODS, "No workload is left to act on.")
-    return condition(facts.mode.acts, reason, f"{message}{capped}.")
+    return condition(facts.mode.acts, reason, f"{message}{capped}.{_by_weight(facts, quota=quota) if weight else ''}")
+
+
+def _by_weight(facts: Facts, *, quota: bool) -> str:
+    """What is done with weights, and where not for want of the signal."""
+    beside = "containers with one by quota" if quota else 'those with one are only measured (actuators.quota is "Off")'
+    text = f" Containers without a CPU limit {'go' if facts.mode.acts else 'would go'} by weight, {beside}."
+    unseen = [workload.name for workload in facts.workloads if (its := facts.seen.usage.get(workload.name)) and its.unseen]
+    if not unseen:
+        return text
+    names = ", ".join(unseen[:NAMED_MOST]) + (f" and {len(unseen) - NAMED_MOST} more" if len(unseen) > NAMED_MOST else "")
+    return (
+        f"{text} Of {names} weights stay as the requests have them on nodes that do not show for how long tasks wait: switch on pressure stall "
+        "information (kernel parameter psi=1) or schedstats there, or the chart's agent.hostPID."
+    )
 
 
 def _conflicted(facts: Facts, slo: LatencySLO) -> Condition:
@@ -192,6 +211,7 @@ def _workload(workload: Resolved, facts: Facts) -> WorkloadStatus:
         used_milli=_milli(usage.used),
         allocated_milli=_milli(usage.allocated),
         granted_milli=_milli(usage.granted),
+        weight_milli=_milli(usage.weight) if facts.slo.spec.actuators.weight is Switch.AUTO else None,
     )
 
 
