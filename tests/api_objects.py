@@ -81,7 +81,7 @@ def full_slo(name: str = "shop", namespace: str = "default") -> dict[str, Any]:
             },
         ],
         "policy": {"type": "Fixed", "throttlePercent": "7.5"},
-        "actuators": {"quota": "Auto", "burst": "Off", "requests": {"policy": "Keep", "min": "50m"}},
+        "actuators": {"quota": "Auto", "burst": "Off", "weight": "Auto", "requests": {"policy": "Keep", "min": "50m"}},
         "canary": {"percent": 50, "duration": "1m"},
     }
     return slo
@@ -127,6 +127,7 @@ def full_status() -> dict[str, Any]:
                 "usedMilli": 310,
                 "allocatedMilli": 480,
                 "grantedMilli": 1000,
+                "weightMilli": 80,
             }
         ],
         "cores": {"usedMilli": 310, "allocatedMilli": 480, "grantedMilli": 1000},
@@ -267,7 +268,9 @@ def full_plan(name: str = "shop", namespace: str = "default") -> dict[str, Any]:
         "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "action": "Control",
+            "quota": False,
             "burst": False,
+            "weight": True,
             "canaryPercent": 10,
             "workloads": [
                 {

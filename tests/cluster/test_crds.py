@@ -41,7 +41,7 @@ spec:
     containers:
     - {name: "*", control: Auto, cpu: {min: 50m}}
     - {name: istio-proxy, control: "Off"}
-  actuators: {quota: Auto, burst: Auto, requests: {policy: Keep, min: 50m}}
+  actuators: {quota: Auto, burst: Auto, weight: "Off", requests: {policy: Keep, min: 50m}}
   canary: {percent: 10, duration: 30m}
 """
 

@@ -151,6 +151,7 @@ STRUCTURE = [
     Refused("a canary of more than half", "spec.canary.percent", 51, "canary.percent", "should be less than or equal to 50"),
     Refused("a canary of nothing", "spec.canary.percent", 0, "canary.percent", "should be greater than or equal to 1"),
     Refused("Off without quotes, which YAML reads as false", "spec.actuators.quota", False, "actuators.quota", "must be of type string"),
+    Refused("a weight that does not exist", "spec.actuators.weight", "On", "actuators.weight", 'supported values: "Auto", "Off"'),
     Refused("a target without quotes, which YAML reads as a number", f"{OBJECTIVE}.target", 99.9, "objectives[0].target", "must be of type string"),
 ]
 

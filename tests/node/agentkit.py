@@ -130,9 +130,11 @@ class Renewer:
 class Workload:
     """A Deployment of idle pods with a limit of 200m, in a namespace of its own."""
 
-    def __init__(self, cluster: Cluster, namespace: str, **pod: Any) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, container: dict[str, Any] | None = None, **pod: Any) -> None:
+        """`container` and `pod`: what to change in the specs of both."""
         self.cluster = cluster
         self.namespace = namespace
+        self._container = container or {}
         self._pod = pod
         self.deploy()
 
@@ -143,6 +145,7 @@ class Workload:
             "imagePullPolicy": "IfNotPresent",
             "command": ["/bin/sh", "-c", "trap exit TERM; sleep 1000000 & wait"],
             "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "200m", "memory": "64Mi"}},
+            **self._container,
         }
         if readiness is not None:
             container["readinessProbe"] = {"exec": {"command": ["/bin/sh", "-c", readiness]}, "periodSeconds": 1, "failureThreshold": 1}
@@ -190,6 +193,12 @@ class Workload:
         group = self.group()
         assert group is not None
         return group
+
+    def resize(self, **resources: dict[str, str]) -> None:
+        """Change requests or limits of the only running pod's container in place."""
+        pod = self.pods()[0]["metadata"]["name"]
+        patch = {"spec": {"containers": [{"name": "app", "resources": resources}]}}
+        self.cluster.kubectl("patch", "pod", pod, "-n", self.namespace, "--subresource=resize", "--patch", json.dumps(patch))
 
     def lowered(self) -> Path:
         """Wait until the only container has less than its limit, and a burst; its group."""

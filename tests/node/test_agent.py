@@ -186,9 +186,7 @@ def test_lost_readiness_gives_back(agent: AgentProcess, workload: Workload) -> N
 def test_somebody_shrinks_the_limit_to_a_quarter_while_a_burst_stands(agent: AgentProcess, workload: Workload) -> None:
     group = workload.running()
     wait(lambda: burst(group) >= 3000, 20, "a burst stands")
-    pod = workload.pods()[0]["metadata"]["name"]
-    patch = {"spec": {"containers": [{"name": "app", "resources": {"limits": {"cpu": "50m"}}}]}}
-    workload.cluster.kubectl("patch", "pod", pod, "-n", workload.namespace, "--subresource=resize", "--patch", json.dumps(patch))
+    workload.resize(limits={"cpu": "50m"})
 
     def resized() -> bool:
         status = workload.pods()[0]["status"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,51 +16,13 @@ from flyball.agent.settings import Settings
 from flyball.cgroup.layout import detect
 from hack.cluster.process import poll
 from tests.node.agentkit import burst, quota
+from tests.node.kernelkit import Tree, neighbours, tick_until
 from tests.unit.agent.builders import CONTAINER_ID, plan, pod
 from tests.unit.cgroup.trees import ROOT, make_group, needs_kernel, real_root
 
 pytestmark = [pytest.mark.node, needs_kernel]
 
 LIMIT_US = 10_000
-HOG = "import os\nopen({procs!r}, 'w').write(str(os.getpid()))\nwhile True: pass\n"
-# Two processes, parent and child, that work for the given share of each 50 ms.
-WORK = """
-import os, sys, time
-os.fork()
-share = float(sys.argv[1]) / 2
-while True:
-    end = time.process_time() + 0.05 * share
-    while time.process_time() < end: pass
-    time.sleep(max(0.0, 0.05 * (1 - share)))
-"""
-
-
-class Tree:
-    """Busy processes in a group."""
-
-    def __init__(self, group: Path) -> None:
-        self._group = group
-        self._processes: list[subprocess.Popen[bytes]] = []
-
-    def work(self, cores: float) -> None:
-        self._processes.append(
-            subprocess.Popen(
-                [
-                    sys.executable,
-                    "-S",
-                    "-c",
-                    f"import os\nopen({str(self._group / 'cgroup.procs')!r}, 'w').write(str(os.getpid()))\n{WORK}",
-                    str(cores),
-                ]
-            )
-        )
-
-    def end(self) -> None:
-        for pid in (self._group / "cgroup.procs").read_text().split():
-            subprocess.run(["kill", "-9", pid], check=False)
-        for process in self._processes:
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture
@@ -83,33 +43,8 @@ def tree(group: Path) -> Iterator[Tree]:
 
 @pytest.fixture
 def hogs(group: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Neighbours of the pod that want every CPU at ten times the pod's weight; nobody else on the machine comes between them and the pod."""
-    root = group.parent.parent
-    (root / "cpu.shares").write_text("262144")
-    neighbour = make_group(str((root / "neighbour").relative_to(ROOT / "cpu")))
-    (neighbour / "cpu.shares").write_text("10240")
-    program = HOG.format(procs=str(neighbour / "cgroup.procs"))
-    processes = [subprocess.Popen([sys.executable, "-S", "-c", program]) for _ in range(os.cpu_count() or 1)]
-    assert poll(lambda: len((neighbour / "cgroup.procs").read_text().split()) == len(processes), 20)
-    yield processes
-    for process in processes:
-        process.kill()
-        process.wait()
-
-
-def tick_until(governor: Governor, done: Callable[[], bool], seconds: float) -> float:
-    """Tick each second until `done`, which is asked every 10 ms; the seconds it took."""
-    begun = time.monotonic()
-    due = begun
-    while time.monotonic() - begun < seconds:
-        if time.monotonic() >= due:
-            governor.freshness.seen(str(due), 0.0, time.monotonic())
-            governor.tick(time.monotonic())
-            due += 1.0
-        if done():
-            return time.monotonic() - begun
-        time.sleep(0.01)
-    raise AssertionError(f"not within {seconds} s")
+    with neighbours(group) as processes:
+        yield processes
 
 
 def test_a_quiet_tree_is_lowered_a_busy_one_gets_it_back_and_in_the_end_all_is_as_it_was(group: Path, tree: Tree, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ class Governor:
                 self._lose_group(record)
                 throttled = 0
             fit = self._pod(record, lambda pod, record=record: pod.fit(record.view))  # type: ignore[misc]
-            self._each(record, lambda track, record=record, count=throttled: self._step(record, track, count, now, fresh, fit))  # type: ignore[misc]
+            self._each(record, lambda track, record=record, count=throttled, fit=fit: self._step(record, track, count, now, fresh, fit))  # type: ignore[misc]
             self._pod(record, lambda pod, record=record: self._follow(record, pod, now))  # type: ignore[misc]
         self.tallies.prune(now)
         if self._inherited and now >= self._retry_at:
@@ -203,20 +203,19 @@ class Governor:
 
     # A pod's own weight.
 
-    def _follow(self, record: PodRecord, pod: PodWeight, now: float) -> bool:
+    def _follow(self, record: PodRecord, pod: PodWeight, now: float) -> None:
         if record.view.resizing or record.resize_guarded(now):
-            return True  # the kubelet is about to write it
+            return  # the kubelet is about to write it
         tracks = record.weight_tracks()
         pod.follow(now, tracks, self.journal)
         if pod.contested(now):
             for track in tracks:
                 record.hold(track.view.name, now + self.settings.release_hold_seconds, HandsOff.CONTESTED)
-        return True
 
     def _settle_pod(self, record: PodRecord) -> None:
         """Give the pod's weight back where none of its containers has less than it requests."""
         if record.weight is not None and record.weight.lowered and not any(track.taken_shares for track in record.weight_tracks()):
-            self._pod(record, lambda pod: pod.release(self.journal) is None)
+            self._pod(record, lambda pod: pod.release(self.journal))
 
     def _lose_group(self, record: PodRecord) -> None:
         """The pod's group is gone, or cannot be followed any more: what the journal says of it is settled by path."""
@@ -226,12 +225,12 @@ class Governor:
         if record.view.uid in self.records:
             self._dirty.add(record.view.uid)
 
-    def _pod(self, record: PodRecord, do: Callable[[PodWeight], bool]) -> bool:
-        """`do` with the weight of the pod, where it is followed; its answer, False after an error."""
+    def _pod(self, record: PodRecord, do: Callable[[PodWeight], object]) -> bool:
+        """`do` with the weight of the pod, where it is followed; False after an error, and where that is its answer."""
         if record.weight is None:
             return False
         try:
-            return do(record.weight)
+            return do(record.weight) is not False
         except CgroupGone:
             self._lose_group(record)
         except Exception as error:  # the loop's edge: the others go on

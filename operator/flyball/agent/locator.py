@@ -62,7 +62,9 @@ class Locator:
         try:
             if record.pod_handle is None:
                 record.pod_handle = PodHandle(group)
-            return self._weighed(record, group, path, container) if record.assignments[container.name].weight else self._limited(record, path, container)
+            if record.assignments[container.name].weight:
+                return self._weighed(record, group, path, container)
+            return self._limited(record, path, container)
         except CgroupError as error:
             log.warning("%s of pod %s/%s: %s", container.name, record.view.namespace, record.view.name, error.strerror)
             return None

@@ -1,7 +1,7 @@
 """PodWeight: the weight of a pod's own group, which stands above its containers' and shares out first between pods.
 
-It is lowered by what the pod's weight tracks have taken and no more, so that the requests of the other containers stay in it; where those use more than
-they request, it keeps that as well. Moved by the governor after the tracks of the pod; journalled and given back as theirs.
+It is lowered by what the pod's weight tracks have taken and no more, so that the requests of the other containers stay in it; where those use more
+than they request, it keeps that as well. Moved by the governor after the tracks of the pod; journalled and given back as theirs.
 Source: kubelet pkg/kubelet/cm (a pod's shares are made of the sum of its requests); what the kernel does of it is in docs/designs/0010-limit-free.md.
 """
 
@@ -71,7 +71,8 @@ class PodWeight:
         self._foreign.expect(now)
 
     def fit(self, view: PodView) -> bool:
-        """Read; `view` is the pod as it is known now. Whether the pod's weight is what its requests become, or ours. If not, somebody chose it, and nothing of the pod is to be moved."""
+        """Read; `view` is the pod as it is known now. Whether the pod's weight is what its requests become, or ours: if not, somebody chose it, and
+        nothing of the pod is to be moved."""
         self.view = view
         reading = self._last = self.handle.read()
         if not self.lowered:

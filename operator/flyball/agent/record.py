@@ -134,7 +134,8 @@ class PodRecord:
 
 
 def _resize_state(view: PodView) -> tuple[object, ...]:
-    return view.resizing, view.resize_pending, tuple((container.resources, container.actual_milli, container.actual_request_milli) for container in view.containers)
+    containers = tuple((container.resources, container.actual_milli, container.actual_request_milli) for container in view.containers)
+    return view.resizing, view.resize_pending, containers
 
 
 def _carried_out(view: PodView) -> bool:

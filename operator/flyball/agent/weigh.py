@@ -1,4 +1,4 @@
-"""WeightTrack: one container without a CPU limit under a plan; reads what it uses and for how long it waits, asks `flyball.cpu.weight`, writes its weight.
+"""WeightTrack: one container without a CPU limit under a plan; reads its use and its waiting, asks `flyball.cpu.weight`, writes its weight.
 
 Beside `Track`, which does the same for quotas; the governor owns both. A weight is never raised above what the live spec's request stands for, never
 lowered before the journal holds the entry, and on release it is the request's again. What a pod gets of the CPU is shared out at the pod's group

@@ -27,7 +27,9 @@ class PlannedContainer(Model):
 
     name: Annotated[str, Field(min_length=1, max_length=63, description='Name of the container, or "*".')]
     control: Annotated[Control, Field(description="Auto or Off.")] = Control.AUTO
-    min_milli: Annotated[int, Field(ge=10, le=1_000_000, description="Quota, or request that the weight stands for, is never below this, in millicores.")] = 50
+    min_milli: Annotated[
+        int, Field(ge=10, le=1_000_000, description="Quota, or request that the weight stands for, is never below this, in millicores.")
+    ] = 50
 
 
 class PlannedWorkload(Model):
@@ -36,7 +38,9 @@ class PlannedWorkload(Model):
     owner: Annotated[Owner, Field(description="The pods' controller.")]
     selector: Annotated[LabelSelector | None, Field(description="A pod must match this as well.")] = None
     group: Annotated[str, Field(min_length=1, max_length=63, description="Group of the workload, a label of the agents' metrics.")]
-    throttle_permille: Annotated[int, Field(ge=0, le=500, description="Target: throttled wall periods of 1000, or time spent waiting where a weight is moved.")]
+    throttle_permille: Annotated[
+        int, Field(ge=0, le=500, description="Target: throttled wall periods of 1000, or time spent waiting where a weight is moved.")
+    ]
     containers: Annotated[list[PlannedContainer], Field(min_length=1, max_length=16, description="Containers.", json_schema_extra=list_map("name"))]
 
 

@@ -42,7 +42,8 @@ def pod(name: str = "cart-7d4-x", **change: Any) -> dict[str, Any]:
         "spec": {},
     } | change
     limit = options["limit"]
-    resources = {"limits": {"memory": options["memory"]} | ({"cpu": limit} if limit else {}), "requests": {"cpu": options["request"]} if options["request"] else {}}
+    requests = {"cpu": options["request"]} if options["request"] else {}
+    resources = {"limits": {"memory": options["memory"]} | ({"cpu": limit} if limit else {}), "requests": requests}
     actual = options["actual"] or limit
     actual_request = options["actual_request"] or options["request"]
     status = {

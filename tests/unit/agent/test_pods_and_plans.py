@@ -182,3 +182,49 @@ def test_a_plan_that_cannot_be_read_is_refused() -> None:
         parse_plan({"metadata": {"name": "x", "namespace": "y"}})
     with pytest.raises(MalformedObject):
         parse_plan(plan(permille="many"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "milli"),
+    [
+        ({"containers": [{"name": "a", "resources": {"requests": {"cpu": "250m"}}}, {"name": "b"}]}, 250),
+        ({"containers": [{"name": "a"}]}, 0),
+        (
+            {
+                "containers": [{"name": "a", "resources": {"requests": {"cpu": "100m"}}}],
+                "initContainers": [
+                    {"name": "early", "restartPolicy": "Always", "resources": {"requests": {"cpu": "50m"}}},
+                    {"name": "migrate", "resources": {"requests": {"cpu": "1"}}},
+                    {"name": "late", "restartPolicy": "Always", "resources": {"requests": {"cpu": "30m"}}},
+                ],
+            },
+            1050,
+        ),
+        ({"containers": [{"name": "a", "resources": {"requests": {"cpu": "100m"}}}], "overhead": {"cpu": "120m"}}, 220),
+    ],
+)
+def test_a_pods_request_is_added_up_as_the_kubelet_does(spec: dict[str, Any], milli: int) -> None:
+    raw = pod()
+    raw["spec"] = spec
+    assert parse_pod(raw).request_milli == milli
+
+
+def test_a_request_in_force_that_differs_from_the_specs_counts_by_the_smaller() -> None:
+    (container,) = parse_pod(pod(limit=None, request="2", actual_request="1")).containers
+    assert (container.request_milli, container.request_grant_milli, container.carried_out) == (2000, 1000, False)
+
+
+@pytest.mark.parametrize(
+    ("raw", "plans", "control", "weight"),
+    [
+        (pod(), plan(weight=True, quota=False), False, False),
+        (pod(limit=None), plan(weight=True, quota=False), True, True),
+        (pod(limit=None), plan(weight=True, action="Measure"), False, True),
+        (pod(limit=None), plan(), False, False),
+    ],
+)
+def test_a_limit_goes_by_quota_and_none_by_weight_where_the_plan_asks_for_it(
+    raw: dict[str, Any], plans: dict[str, Any], control: bool, weight: bool
+) -> None:
+    assignment = only(raw, plans)
+    assert (assignment.control, assignment.weight) == (control, weight)

@@ -186,6 +186,8 @@ def test_an_explanation_tells_inputs_choice_alternatives_and_effects() -> None:
         "400 of 100000 requests slow",
         "Hint: Add a bucket at 0.2.",
         "Deployment/cart",
+        "GRANTED  BY WEIGHT",
+        "1.00     0.08",
         "The budget burns at 0.73; targets go up.",
         "Inputs: governing objective gateway, burn 0.73, budget left 61.5 %",
         "Choice: throttle targets high 3 % -> 4 %",

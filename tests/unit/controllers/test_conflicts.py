@@ -87,6 +87,14 @@ def test_an_hpa_on_utilisation_keeps_a_floor(what: str, autoscaler: dict[str, An
     assert found.floors == floors, what
 
 
+def test_an_hpa_keeps_a_floor_of_the_weight_where_weights_are_moved() -> None:
+    found = verdict(horizontal(hpa(50)), pods=[pod("cart", containers=(container(limit=None),))], actuators={"weight": "Auto"})
+    assert (found.conflict, found.floors) == (None, {"main": 60})
+    whole = verdict(horizontal(hpa(90)), pods=[pod("cart", containers=(container(limit=None),))], actuators={"weight": "Auto"})
+    assert whole.conflict is not None
+    assert whole.conflict[0] is Reason.HORIZONTAL_POD_AUTOSCALER
+
+
 def test_during_a_rollout_the_largest_request_counts() -> None:
     pods = [pod("cart", 1, containers=(container(request=300),)), pod("cart", 2, containers=(container(request=100),))]
     assert verdict(horizontal(hpa(50)), pods=pods).floors == {"main": 180}

@@ -33,6 +33,8 @@ def planned(mode: Mode = Mode.ENFORCE, verdict: Verdict = FREE, pods: Any = None
         (Mode.CANARY, {"canary": {"percent": 20}}, "Control", 20),
         (Mode.ENFORCE, {"canary": {"percent": 20}}, "Control", 100),
         (Mode.ENFORCE, {"actuators": {"quota": "Off"}}, "Measure", 100),
+        (Mode.ENFORCE, {"actuators": {"quota": "Off", "weight": "Auto"}}, "Control", 100),
+        (Mode.RECOMMEND, {"actuators": {"weight": "Auto"}}, "Measure", 100),
     ],
 )
 def test_a_mode_decides_whether_agents_act_and_on_how_many_pods(mode: Mode, spec: dict[str, Any], action: str, share: int) -> None:
@@ -63,6 +65,16 @@ def test_the_burst_is_the_users_choice() -> None:
     plan = planned(actuators={"burst": "Off"})
     assert plan is not None
     assert plan.burst is False
+
+
+@pytest.mark.parametrize(
+    ("actuators", "quota", "weight"),
+    [({}, True, False), ({"weight": "Auto"}, True, True), ({"quota": "Off", "weight": "Auto"}, False, True)],
+)
+def test_quotas_and_weights_are_asked_for_each_by_itself(actuators: dict[str, str], quota: bool, weight: bool) -> None:
+    plan = planned(actuators=actuators)
+    assert plan is not None
+    assert (plan.quota, plan.weight) == (quota, weight)
 
 
 def test_a_workload_of_an_older_object_is_left_out() -> None:

@@ -85,6 +85,32 @@ def test_a_capped_mode_says_what_was_asked_for() -> None:
     assert enforcing.message == "Agents only measure (spec asks for Enforce; the operator's --max-mode caps it)."
 
 
+def enforcing(its: Facts) -> str:
+    return next(condition.message for condition in status.build(its).conditions if condition.type == "Enforcing")
+
+
+def test_what_goes_by_weight_is_said_beside_what_goes_by_quota() -> None:
+    assert enforcing(facts()) == "Agents act on all pods."
+    weighed = enforcing(facts(actuators={"weight": "Auto"}))
+    assert weighed == "Agents act on all pods. Containers without a CPU limit go by weight, containers with one by quota."
+    assert 'only measured (actuators.quota is "Off")' in enforcing(facts(actuators={"quota": "Off", "weight": "Auto"}))
+    assert "would go by weight" in enforcing(facts(Mode.RECOMMEND, actuators={"weight": "Auto"}))
+
+
+def test_weights_that_stay_for_want_of_the_signal_are_told_with_what_to_switch_on() -> None:
+    its = facts(actuators={"weight": "Auto"})
+    blind = WorkloadUsage(0.3, 0.5, 1.0, unseen=2)
+    message = enforcing(seen_with(its, usage={f"Deployment/{name}": blind for name in ("cart", "pay")}))
+    assert "Of Deployment/cart, Deployment/pay weights stay" in message
+    assert "agent.hostPID" in message
+
+
+def test_what_is_by_weight_is_shown_where_weights_are_asked_for() -> None:
+    its = seen_with(facts(actuators={"weight": "Auto"}), usage={"Deployment/cart": WorkloadUsage(0.3, 0.5, 1.0, 0.01, 0.2)})
+    assert [workload.weight_milli for workload in status.build(its).workloads] == [200, None]
+    assert [workload.weight_milli for workload in status.build(facts()).workloads] == [None, None]
+
+
 def test_an_objective_is_told_in_numbers_people_read() -> None:
     (its,) = status.build(facts()).objectives
     assert (its.requests, its.slow_requests, its.slow_share_percent, its.budget_left_percent) == (1000, 1, "0.100", "90.0")

@@ -58,16 +58,17 @@ def _beside_hpa(workload: Resolved, hpa: Autoscaler, *, weighed: bool) -> Verdic
     for container in (container for pod in workload.pods for container in pod.containers):
         policy = workload.policy(container.name)
         # A weight bounds what is used only on a full node; there its lower bound is what the container gets.
-        grant = container.limit_milli or (container.request_milli if weighed else None)
-        if policy is None or policy.control is Control.OFF or not grant:
+        most = container.limit_milli or (container.request_milli if weighed else None)
+        if policy is None or policy.control is Control.OFF or not most:
             continue
         counts = hpa.container in (None, container.name) and container.request_milli
         floor = math.ceil(HPA_HEADROOM * (hpa.cpu_percent or 0) * container.request_milli / 100) if counts and container.request_milli else 0
-        room = room or floor < grant
+        room = room or floor < most
         if floor:
             floors[container.name] = max(floor, floors.get(container.name, 0))
     if floors and not room:
-        message = f"{workload.name}: the HorizontalPodAutoscaler {hpa.name} needs all of the {'request' if weighed else 'limit'} to see demand; nothing is left to take."
+        grant = "limits and requests" if weighed else "limit"
+        message = f"{workload.name}: the HorizontalPodAutoscaler {hpa.name} needs all of the {grant} to see demand; nothing is left to take."
         return Verdict((Reason.HORIZONTAL_POD_AUTOSCALER, message))
     return Verdict(floors=floors)
 

@@ -20,7 +20,6 @@ from flyball.cpu.tower import Decision, Reading
 from flyball.signals import Query, WorkloadUsage
 from flyball.slo import governing
 
-
 NAMED_MOST = 5
 """Workloads that a condition's message names."""
 
