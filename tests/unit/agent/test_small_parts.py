@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from flyball.agent.freshness import Freshness
-from flyball.agent.journal import Entry, Journal
+from flyball.agent.journal import POD, Entry, Journal, WeightEntry
 from flyball.agent.server import HEALTHY_INTERVALS, READY_INTERVALS, Health, Server
 from flyball.agent.settings import Settings, SettingsError, help_texts
 from flyball.agent.tally import KEEP_SECONDS, Tallies
@@ -81,6 +81,15 @@ class TestJournal:
         assert journal.entries() == [ENTRY]
         assert "torn.lowered.json" in caplog.text
 
+    def test_quota_and_weight_of_a_name_and_the_pods_own_are_kept_apart(self, tmp_path: Path) -> None:
+        journal = Journal(tmp_path)
+        weights = [WeightEntry("uid-1", "app", "/x/y", 1024), WeightEntry("uid-1", POD, "/x", 2048)]
+        for entry in (ENTRY, *weights):
+            journal.record(entry)
+        assert set(Journal(tmp_path).entries()) == {ENTRY, *weights}
+        journal.forget("uid-1", "app", WeightEntry)
+        assert set(journal.entries()) == {ENTRY, weights[1]}
+
     def test_a_draft_that_was_not_finished_is_no_entry(self, tmp_path: Path) -> None:
         (tmp_path / "uid-1.app.lowered.new").write_text("{}")
         assert Journal(tmp_path).entries() == []
@@ -112,6 +121,7 @@ class TestMetrics:
         tallies = Tallies("node-1")
         tally = tallies.of(("shop", "shop", "Deployment/cart", "high"))
         tally.quota_core_seconds, tally.quota, tally.writes = 12.5, 0.5, 3
+        tally.weight = 0.25
         tally.releases["Shutdown"] += 1
         tally.states["controlled"] += 2
         tally.hands_off["Settling"] += 1
@@ -127,7 +137,11 @@ class TestMetrics:
             f"flyball_agent_throttled_periods_total{{{labels}}} 0.0",
             f"flyball_agent_wall_periods_total{{{labels}}} 0.0",
             f"flyball_agent_waited_seconds_total{{{labels}}} 0.0",
+            f"flyball_agent_weight_core_seconds_total{{{labels}}} 0.0",
+            f"flyball_agent_request_core_seconds_total{{{labels}}} 0.0",
             f"flyball_agent_quota_cores{{{labels}}} 0.5",
+            f"flyball_agent_weight_cores{{{labels}}} 0.25",
+            f"flyball_agent_request_cores{{{labels}}} 0.0",
             f"flyball_agent_grant_cores{{{labels}}} 0.0",
             f"flyball_agent_target_ratio{{{labels}}} 0.0",
             f"flyball_agent_writes_total{{{labels}}} 3.0",
@@ -146,9 +160,9 @@ class TestMetrics:
         tallies = Tallies("n")
         tally = tallies.of(("a", "b", "c", "d"))
         tally.hands_off["Settling"] += 1
-        tally.quota = 1.0
+        tally.quota = tally.weight = 1.0
         tallies.begin()
-        assert (tally.hands_off["Settling"], tally.quota) == (0, 0.0)
+        assert (tally.hands_off["Settling"], tally.quota, tally.weight) == (0, 0.0, 0.0)
 
     def test_a_workload_that_left_keeps_its_series_for_a_while(self) -> None:
         tallies = Tallies("n")
