@@ -14,7 +14,7 @@ from flyball.agent.governor import Governor
 from hack.cluster.process import poll
 from tests.unit.cgroup.trees import ROOT, make_group
 
-HOG = "import os\nopen({procs!r}, 'w').write(str(os.getpid()))\nwhile True: pass\n"
+HOG = "while True: pass\n"
 # Two processes, parent and child, that work for the given share of each 50 ms.
 WORK = """
 import os, sys, time
@@ -27,6 +27,12 @@ while True:
 """
 
 
+def within(group: Path, program: str) -> list[str]:
+    """A command that enters the group, where its CPU is counted as well as where it is shared out (v1 has a tree for each), and runs the program."""
+    files = [str(folder / "cgroup.procs") for folder in (ROOT / "cpuacct" / group.relative_to(ROOT / "cpu"), group)]
+    return [sys.executable, "-S", "-c", f"import os\nfor file in {files!r}:\n    open(file, 'w').write(str(os.getpid()))\n{program}"]
+
+
 class Tree:
     """Busy processes in a group."""
 
@@ -35,17 +41,7 @@ class Tree:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def work(self, cores: float) -> None:
-        self._processes.append(
-            subprocess.Popen(
-                [
-                    sys.executable,
-                    "-S",
-                    "-c",
-                    f"import os\nopen({str(self._group / 'cgroup.procs')!r}, 'w').write(str(os.getpid()))\n{WORK}",
-                    str(cores),
-                ]
-            )
-        )
+        self._processes.append(subprocess.Popen([*within(self._group, WORK), str(cores)]))
 
     def end(self) -> None:
         for pid in (self._group / "cgroup.procs").read_text().split():
@@ -63,8 +59,7 @@ def neighbours(group: Path, shares: int = 10_240) -> Iterator[list[subprocess.Po
     (root / "cpu.shares").write_text("262144")
     neighbour = make_group(str((root / "neighbour").relative_to(ROOT / "cpu")))
     (neighbour / "cpu.shares").write_text(str(shares))
-    program = HOG.format(procs=str(neighbour / "cgroup.procs"))
-    processes = [subprocess.Popen([sys.executable, "-S", "-c", program]) for _ in range(os.cpu_count() or 1)]
+    processes = [subprocess.Popen(within(neighbour, HOG)) for _ in range(os.cpu_count() or 1)]
     try:
         assert poll(lambda: len((neighbour / "cgroup.procs").read_text().split()) == len(processes), 20)
         yield processes
