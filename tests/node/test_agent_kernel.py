@@ -28,6 +28,7 @@ LIMIT_US = 10_000
 @pytest.fixture
 def group() -> Iterator[Path]:
     with real_root() as root:
+        (make_group(root) / "cpu.shares").write_text("262144")  # whoever else works on the machine leaves it the CPUs
         (make_group(f"{root}/poduid-1") / "cpu.cfs_quota_us").write_text(str(LIMIT_US))
         container = make_group(f"{root}/poduid-1/{CONTAINER_ID}")
         (container / "cpu.cfs_quota_us").write_text(str(LIMIT_US))

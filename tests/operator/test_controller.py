@@ -145,6 +145,14 @@ def test_quota_off_measures_whatever_the_mode(scene: Scene) -> None:
     assert scene.condition("Enforcing") == ("False", "QuotaOff")
 
 
+def test_weights_are_asked_for_beside_quotas_or_without_them(scene: Scene) -> None:
+    scene.slo(mode="Enforce", actuators={"quota": "Off", "weight": "Auto"})
+    scene.look()
+    assert scene.plan
+    assert (scene.plan["action"], scene.plan["quota"], scene.plan["weight"]) == ("Control", False, True)
+    assert scene.condition("Enforcing") == ("True", "ModeEnforce")
+
+
 def test_suspending_forgets_what_was_learned(scene: Scene) -> None:
     enforced(scene)
     scene.slo(mode="Enforce", suspend=True)
