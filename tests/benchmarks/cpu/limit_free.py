@@ -4,7 +4,8 @@ Social-Network under its diurnal trace, 25 minutes of which five are not scored,
 the label says: node cores are twice the 99 % quantile of the application's seconds there over the label, and the neighbours' mean use is half of the
 label. Their weight is all that the application does not request, as if the scheduler had given it away. Compared: the spec's requests as they
 are (each container's peak second), the Vertical Pod Autoscaler's recommendations, and the product's weight control; and, with limits of twice the
-requests, the product's quotas with burst, blind to waiting and not. 60, 80, 95 as arguments: those alone. FLYBALL_DATA as for the others.
+requests, the product's quotas with burst, blind to waiting and not. 60, 80, 95 as arguments: those alone; `quotas`: the
+rows with limits alone, the others are kept. FLYBALL_DATA as for the others.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ NEIGHBOUR_CORES = 0.5
 """Mean use of a neighbour, in one piece of work each period: busy half of the time, at a random phase."""
 PERIODS = (7.0, 11.0, 17.0, 23.0)
 """Seconds; no two divide each other, so that the neighbours of a node do not come together always or never."""
+QUOTAS = "quotas"
 OUT_OF_THE_WAY = 4.0
 """Grants over a node's cores: a quota that nothing reaches."""
 
@@ -107,22 +109,18 @@ def row(cell: Cell, policy: SpecRequests | Product, full: float) -> Row:
 def main() -> None:
     """Print the table and keep it."""
     (cell,) = [its for its in cells(holdout=False) if its.application == VARIED and its.trace == "diurnal"]
-    asked = tuple(float(word) / 100.0 for word in sys.argv[1:]) or CONTENTION
-    made = [its for its in json.loads(OUT.read_text()) if its["full"] not in asked] if OUT.is_file() else []
+    words = [word for word in sys.argv[1:] if word != QUOTAS]
+    asked = tuple(float(word) / 100.0 for word in words) or CONTENTION
+    made = [Row(**its) for its in json.loads(OUT.read_text())] if OUT.is_file() else []
     print(f"{'nodes full':>10} {'policy':22} {'taken':>10} {'slow':>8} {'minutes over':>13}")
     for full in asked:
-        for policy in (
-            SpecRequests(),
-            VpaRequests(),
-            LimitFree(),
-            OwnOnly(name="flyball, blind"),
-            OwnOnly(name="flyball, sees waiting", waiting=True),
-        ):
+        weights: tuple[SpecRequests, ...] = () if QUOTAS in sys.argv else (SpecRequests(), VpaRequests(), LimitFree())
+        for policy in (*weights, OwnOnly(name="flyball, blind"), OwnOnly(name="flyball, sees waiting", waiting=True)):
             one = row(cell, policy, full)
-            made.append(asdict(one))
+            made = [*(its for its in made if (its.policy, its.full) != (one.policy, one.full)), one]
             print(f"{full:>10.0%} {one.policy:22} {one.taken:>10.1%} {one.slow_percent:>7.2f}% {one.minutes_over:>7} of {one.minutes}", flush=True)
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(sorted(made, key=lambda its: its["full"]), indent=1) + "\n")
+    OUT.write_text(json.dumps([asdict(its) for its in sorted(made, key=lambda its: its.full)], indent=1) + "\n")
 
 
 if __name__ == "__main__":

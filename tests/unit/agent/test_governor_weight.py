@@ -242,6 +242,19 @@ class TestOthersInThePod:
         self.live(node, beside, 60, others=0.9)
         assert pod_weight(node) == pytest.approx(weight(node) + 922, rel=0.03), "within the dead band"
 
+    def test_of_two_by_weight_each_gives_up_its_own(self, node: Node, beside: Crowd) -> None:
+        raw = with_sidecar()
+        raw["status"]["containerStatuses"].append({"name": "proxy", "containerID": f"containerd://{OTHER_ID}", "state": {"running": {}}})
+        set_weights(node, pod=1536)
+        (node.group(OTHER_ID) / "cpu.shares").write_text("512")
+        node.planned(weighed())
+        node.see(raw)
+        self.live(node, beside, 90, others=0.0)
+        assert (205 <= weight(node) <= 215, weight(node, OTHER_ID)) == (True, 52)
+        assert pod_weight(node) == pytest.approx(weight(node) + 52, rel=0.03)
+        assert node.governor.release_all("Shutdown") == 0
+        assert (weight(node), weight(node, OTHER_ID), pod_weight(node)) == (SPEC, 512, 1536)
+
     def test_the_pod_never_has_more_than_it_requests(self, node: Node, beside: Crowd) -> None:
         self.live(node, beside, 60, others=6.0)
         assert pod_weight(node) == 1536
