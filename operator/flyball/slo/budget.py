@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from flyball.slo.cells import Cell, cell_seconds, cell_start, valid
+from flyball.slo.cells import SMALLEST_SECONDS, Cell, cell_seconds, cell_start, valid
 from flyball.slo.pace import pace
 
 
@@ -43,6 +43,9 @@ class Budget:
     """Share of the window's time whose cells are known."""
     pace: float = 1.0
     """Burn rate at which to go on, so that no window that ends soon is overdrawn (`slo.pace`)."""
+    cells: tuple[Cell, ...] = ()
+    """What it was summed from, for those who may not charge all of it; each of `cell_seconds`."""
+    cell_seconds: float = SMALLEST_SECONDS
 
     @property
     def left(self) -> float:
@@ -83,12 +86,17 @@ class Ledger:
     def budget(self, now: float) -> Budget:
         """The budget at `now` (Unix seconds)."""
         inside = [cell for start, cell in self.cells.items() if self.oldest(now) <= start <= now]
-        requests = sum(cell.total for cell in inside)
-        share = self.objective.allowed_share
-        minutes = sum(1 for cell in inside if cell.slow > share * cell.total) * self.cell_seconds / 60.0
-        known = min(1.0, len(inside) * self.cell_seconds / self.objective.window_seconds)
-        ahead = pace(inside, now, self.cell_seconds, self.objective.window_seconds, share)
-        return Budget(requests, sum(cell.slow for cell in inside), share * requests, minutes, known, ahead)
+        return summary(self.objective, inside, now, self.cell_seconds)
+
+
+def summary(objective: Objective, cells: Iterable[Cell], now: float, length: float) -> Budget:
+    """The budget of these cells, each of `length` seconds and within the window that ends `now`."""
+    inside = tuple(cells)
+    requests, share = sum(cell.total for cell in inside), objective.allowed_share
+    minutes = sum(1 for cell in inside if cell.slow > share * cell.total) * length / 60.0
+    known = min(1.0, len(inside) * length / objective.window_seconds)
+    ahead = pace(inside, now, length, objective.window_seconds, share)
+    return Budget(requests, sum(cell.slow for cell in inside), share * requests, minutes, known, ahead, inside, length)
 
 
 def governing(budgets: Mapping[str, Budget]) -> str | None:

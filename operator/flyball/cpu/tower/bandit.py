@@ -107,7 +107,7 @@ def _learned(state: TowerState, observation: Observation, settings: Settings) ->
     elapsed = observation.time - state.last_time if state.last_time else 0.0
     arms = arms.forgotten(elapsed)
     usable = [reading for reading in observation.readings if reading.usable and reading.total > 0]
-    if not usable or len(usable) < len(observation.readings) or elapsed <= 0:
+    if not usable or len(usable) < len(observation.readings) or elapsed <= 0 or state.blame.cause:
         return arms
     reading = _governing(observation)
     if not _settled(state, reading, observation) and not surely_above(reading, aim_of(reading, settings), settings):

@@ -125,7 +125,8 @@ def unsafe(state: TowerState, reading: Reading, observation: Observation, settin
         return Proposal(state.pressure, Reason.HOLD, f"{name}: no requests in the last {reading.seconds:.0f} s; targets stay.", reading)
     burn = reading.burn
     guard_burn = _by_window(reading, settings, settings.guard_burn, settings.guard_burn_hour)
-    if burn >= guard_burn and surely_above(reading, 1.0, settings):
+    given_back = observation.time < state.guard_until  # and goes on for as long as requests are slow: only so is it seen whether that cures it
+    if (burn >= guard_burn or given_back or budget.left <= 0) and surely_above(reading, 1.0, settings):
         message = f"{_seen(reading)}: a surge; everything is given back for {_longest_hold(observation, settings):.0f} s."
         return Proposal(0.0, Reason.GUARD, message, reading, burn, "Slow requests fall back within the minute.", (_hold(reading, burn),))
     if budget.left <= 0:

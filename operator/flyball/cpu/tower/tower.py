@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from flyball.cpu.tower import bandit, budget
+from flyball.cpu.tower import bandit, budget, elsewhere
 from flyball.cpu.tower.budget import Proposal
 from flyball.cpu.tower.grouping import assign, shares
 from flyball.cpu.tower.types import TARGET_BEYOND, TARGET_MAX, TARGET_SCALE, Decision, Observation, Reason, Settings, TowerState
@@ -26,8 +26,16 @@ def decide(state: TowerState, observation: Observation, settings: Settings) -> t
     usage = {view.name: view.usage for view in observation.workloads}
     groups = assign(usage, state.groups)
     regrouped = bool(state.groups) and groups != dict(state.groups)
-    before = state.pressure
-    state, proposal = POLICIES[settings.policy](replace(state, groups=groups), observation, settings)
+    state = replace(state, groups=groups)
+    if settings.policy != "fixed":
+        state, observation = elsewhere.taken_off(state, observation, settings)
+    known, before = state, state.pressure
+    state, proposal = POLICIES[settings.policy](state, observation, settings)
+    if state.blame.cause and state.pressure > before:
+        # What a cause elsewhere hides would not be seen.
+        state = replace(state, pressure=before)
+        message = f"{proposal.message.rpartition(': ')[0]}: targets stay, for too little would be seen of what more would do."
+        proposal = replace(proposal, pressure=before, reason=Reason.HOLD, message=message)
     if settings.policy == "fixed":
         targets = dict.fromkeys(groups.values(), min(TARGET_MAX, max(0.0, settings.fixed_target)))
     else:
@@ -36,10 +44,11 @@ def decide(state: TowerState, observation: Observation, settings: Settings) -> t
         targets = {group: min(TARGET_MAX, top * share) for group, share in shares(groups).items()}
     decision = replace(_decision(proposal, targets, groups, regrouped), release=observation.time < state.guard_until)
     few = budget.too_few(before, observation, settings) if settings.policy != "fixed" and proposal.reason in RESTING else ""
-    if not few:
-        return state, decision
-    # What holds nothing back cannot show that more is safe.
-    return replace(state, pressure=min(before, state.pressure)), replace(decision, release=True, reason=Reason.INSUFFICIENT_TRAFFIC, message=few)
+    if few:
+        # What holds nothing back cannot show that more is safe.
+        state = replace(state, pressure=min(before, state.pressure))
+        decision = replace(decision, release=True, reason=Reason.INSUFFICIENT_TRAFFIC, message=few)
+    return elsewhere.noted(known, state, decision, observation.time), replace(decision, message=decision.message + elsewhere.sentence(state.blame))
 
 
 def _fixed(state: TowerState, observation: Observation, settings: Settings) -> tuple[TowerState, Proposal]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flyball.cpu.tower.arms import Arms
+from flyball.cpu.tower.blame import Blame
 from flyball.slo import Budget, Objective
 
 TARGET_MAX = 0.30
@@ -151,6 +152,8 @@ class TowerState:
     """Objective -> requests a second of the last minutes, for a standstill to be seen against."""
     arms: Arms = field(default_factory=Arms)
     """What the policy `bandit` has seen; empty under others."""
+    blame: Blame = field(default_factory=Blame)
+    """What was in force, and which slow requests that excuses."""
 
     def to_json(self) -> dict[str, Any]:
         """A small versioned object for a checkpoint."""
@@ -166,6 +169,7 @@ class TowerState:
             "lastGoodReading": self.last_good_reading,
             "rates": dict(self.rates),
             **({"arms": self.arms.to_json()} if self.arms.seen else {}),
+            "blame": self.blame.to_json(),
         }
 
     @classmethod
@@ -178,13 +182,14 @@ class TowerState:
             groups = {str(workload): str(group) for workload, group in stored["groups"].items()}
             rates = {str(objective): float(rate) for objective, rate in stored.get("rates", {}).items()}
             arms = Arms.from_json(stored["arms"]) if "arms" in stored else Arms()
+            blame = Blame.from_json(stored["blame"]) if "blame" in stored else Blame()
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls()
         if not all(map(math.isfinite, (*numbers, *rates.values()))):
             return cls()
         pressure, ceiling, hold_until, cut_until, guard_until, last_time, last_good = numbers
         pressure, ceiling = min(1.0, max(0.0, pressure)), min(1.0, max(0.0, ceiling))
-        return cls(pressure, groups, ceiling, hold_until, cut_until, guard_until, last_time, last_good, rates, arms)
+        return cls(pressure, groups, ceiling, hold_until, cut_until, guard_until, last_time, last_good, rates, arms, blame)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Ours, not calibrated: it shows that the loop is stable against delay, noise, sur
 
 from __future__ import annotations
 
+import copy
 import math
 import random
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ class Plant:
     lookback: float = 30.0
     stuck_above: float = math.inf
     """Target above which nearly all requests cease to end, and with them the chance to be counted as slow."""
+    elsewhere: float = 0.0
+    """Share of requests that another cause makes slow, whatever is throttled."""
+    obedient: bool = True
+    """Whether agents give back what they are told to."""
     objective: Objective = field(default_factory=lambda: Objective("gateway", 0.99, 0.2, 600.0))
     settings: tower.Settings = field(default_factory=tower.Settings)
 
@@ -49,7 +54,8 @@ class Plant:
         return max(self.decision.targets.values(), default=0.0) if self.decision else 0.0
 
     def slow_share(self) -> float:
-        return min(1.0, self.floor + 0.01 * math.pow(self.held / self.knee, 1.5))
+        ours = min(1.0, self.floor + 0.01 * math.pow(self.held / self.knee, 1.5))
+        return ours + self.elsewhere - ours * self.elsewhere
 
     def run(self, minutes: float) -> Plant:
         for _ in range(round(minutes * 60 / TICK)):
@@ -72,6 +78,12 @@ class Plant:
             cell[1] += slow
         return sum(1 for total, slow in cells.values() if slow > self.objective.allowed_share * total)
 
+    def twin(self) -> Plant:
+        """One that goes on from here by itself."""
+        other = copy.copy(self)
+        other.random, other.seconds, other.reasons = copy.copy(self.random), list(self.seconds), list(self.reasons)
+        return other
+
     def restart(self) -> None:
         """A new process: all it has is the checkpoint and what Prometheus remembers."""
         self.state = tower.TowerState.from_json(self.state.to_json())
@@ -88,9 +100,10 @@ class Plant:
         total, slow = sum(entry[1] for entry in recent), sum(entry[2] for entry in recent)
         age = math.inf if self.silent else 3.0
         reading = tower.Reading(self.objective, self.ledger.budget(self.now), total - slow, total, self.lookback, age)
+        released = self.obedient and self.decision is not None and self.decision.release
         views = (
-            tower.WorkloadView("Deployment/big", 0.2, 0.3, 0.5, 0.9 if self.stuck else self.held),
-            tower.WorkloadView("Deployment/small", 0.02, 0.05, 0.1, 0.0),
+            tower.WorkloadView("Deployment/big", 0.2, 0.5 if released else 0.3, 0.5, 0.9 if self.stuck else self.held),
+            tower.WorkloadView("Deployment/small", 0.02, 0.1 if released else 0.05, 0.1, 0.0),
         )
         self.state, self.decision = tower.decide(self.state, tower.Observation(self.now, (reading,), views), self.settings)
         self.reasons.append(self.decision.reason)
