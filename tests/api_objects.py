@@ -271,6 +271,7 @@ def full_plan(name: str = "shop", namespace: str = "default") -> dict[str, Any]:
             "quota": False,
             "burst": False,
             "weight": True,
+            "keepPermille": 250,
             "canaryPercent": 10,
             "workloads": [
                 {

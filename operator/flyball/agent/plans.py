@@ -78,6 +78,7 @@ class Plan:
     burst: bool
     weight: bool  # of containers without
     canary_percent: int
+    keep: float  # share of a grant, or of a request where a weight is moved, that nothing goes below
     workloads: tuple[WorkloadPlan, ...]
 
 
@@ -95,6 +96,11 @@ class Assignment:
     control: bool  # False: measured only, the plan does not act
     hands_off: HandsOff | None  # what forbids to act, as far as pod, plan and namespace tell
     weight: bool = False  # its weight is what is moved, not its quota
+    keep: float = 0.0  # share of the grant that nothing goes below
+
+    def floor(self, grant: float) -> float:
+        """Cores that its quota, or the request that its weight stands for, never goes below; never above the grant."""
+        return min(grant, max(self.floor_milli * 1e-3, self.keep * grant))
 
 
 def parse_plan(raw: dict[str, Any]) -> Plan:
@@ -109,6 +115,7 @@ def parse_plan(raw: dict[str, Any]) -> Plan:
             burst=bool(spec.get("burst", True)),
             weight=bool(spec.get("weight", False)),
             canary_percent=int(spec.get("canaryPercent", 100)),
+            keep=int(spec.get("keepPermille", 0)) / 1000.0,
             workloads=tuple(
                 WorkloadPlan(
                     owner=(item["owner"]["kind"], item["owner"]["name"]),
@@ -176,6 +183,7 @@ def assign(pod: PodView, plans: Iterable[Plan], namespace_opted_out: bool) -> di
             control=plan.control and (plan.weight if unlimited else plan.quota),
             hands_off=_hands_off(pod, container, plan, rule, several=len(matching) > 1, namespace_opted_out=namespace_opted_out),
             weight=unlimited and plan.weight and bool(container.request_milli),
+            keep=plan.keep,
         )
     return assignments
 

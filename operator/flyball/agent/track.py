@@ -165,7 +165,7 @@ class Track:
         if sample is None:
             return
         assignment = self.assignment
-        bounds = Bounds(min(assignment.floor_milli * 1e-3, grant / period), grant / period, burst and self.handle.has_burst)
+        bounds = Bounds(assignment.floor(grant / period), grant / period, burst and self.handle.has_burst)
         self._state, move = decide(self._state, sample, assignment.target, bounds)
         if move.reason is Reason.NO_SAMPLE:
             return

@@ -144,7 +144,7 @@ class WeightTrack:
             self._note(convert, journal)
             self._write(reading, convert, self._cores, journal)
         elif self._sample is not None:
-            bounds = Bounds(min(self.assignment.floor_milli * 1e-3, self._request), self._request)
+            bounds = Bounds(self.assignment.floor(self._request), self._request)
             self._state, move = decide(self._state, self._sample, self.assignment.target, bounds)
             self._write(reading, convert, move.weight, journal)
 

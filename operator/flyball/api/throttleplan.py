@@ -52,6 +52,9 @@ class ThrottlePlanSpec(Model):
     burst: Annotated[bool, Field(description="Whether a burst allowance is set.")] = True
     weight: Annotated[bool, Field(description="Whether the weights of containers without a CPU limit are moved.")] = False
     canary_percent: Annotated[int, Field(ge=1, le=100, description="Share of the pods that is controlled.")] = 100
+    keep_permille: Annotated[
+        int, Field(ge=0, le=1000, description="No quota goes below this part of 1000 of its grant, no weight below that of the request.")
+    ] = 0
     workloads: Annotated[
         list[PlannedWorkload],
         Field(min_length=1, max_length=512, description="Workloads.", json_schema_extra={"x-kubernetes-list-type": "atomic"}),

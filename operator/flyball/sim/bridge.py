@@ -31,13 +31,21 @@ class Captains:
     def __init__(self, facts: Facts, *, waiting: bool = False) -> None:
         self._waiting = waiting
         self._states = [CaptainState() for _ in facts.grant]
-        self._bounds = [Bounds(min(FLOOR_CORES, grant), grant, facts.burst_allowed) for grant in facts.grant.tolist()]
         self._facts = facts
+        self._kept = 0.0
+        self._bounds = self._keeping(0.0)
         self.service = facts.service
 
-    def decide(self, samples: Samples, targets: Floats, *, release: bool = False) -> Quotas:
-        """Quotas for the next second. `targets` is by container: throttled share of wall periods. `release`: everything at its grant."""
+    def _keeping(self, kept: float) -> list[Bounds]:
+        burst = self._facts.burst_allowed
+        return [Bounds(min(grant, max(FLOOR_CORES, kept * grant)), grant, burst) for grant in self._facts.grant.tolist()]
+
+    def decide(self, samples: Samples, targets: Floats, *, kept: float = 0.0, release: bool = False) -> Quotas:
+        """Quotas for the next second. `targets` is by container: throttled share of wall periods. `kept`: share of each grant that no quota goes
+        below. `release`: everything at its grant."""
         grant = self._facts.grant
+        if kept != self._kept:
+            self._kept, self._bounds = kept, self._keeping(kept)
         if release:
             self._states = [CaptainState() for _ in self._states]
             return Quotas(grant, np.zeros_like(grant))
@@ -114,8 +122,10 @@ class Product:
 
     def fast(self, samples: Samples) -> Quotas | None:
         assert self.captains is not None and self.tower is not None and self.targets is not None
-        release = self.tower.decision is not None and self.tower.decision.release
-        return self.captains.decide(samples, self.targets, release=release)
+        told = self.tower.decision
+        if told is None:
+            return self.captains.decide(samples, self.targets)
+        return self.captains.decide(samples, self.targets, kept=told.kept_permille / 1000.0, release=told.release)
 
     def slow(self, observation: SlowObservation) -> None:
         assert self.tower is not None and self.captains is not None

@@ -85,6 +85,7 @@ def plan(name: str = "shop", **change: Any) -> dict[str, Any]:
         "burst": True,
         "weight": False,
         "canary": 100,
+        "keep": 0,
         "permille": 0,
         "owner": ("Deployment", "cart"),
         "selector": {},
@@ -99,6 +100,7 @@ def plan(name: str = "shop", **change: Any) -> dict[str, Any]:
             "burst": options["burst"],
             "weight": options["weight"],
             "canaryPercent": options["canary"],
+            "keepPermille": options["keep"],
             "workloads": [
                 {
                     "owner": {"kind": kind, "name": owner},

@@ -34,6 +34,19 @@ def test_where_a_burst_allowance_stands_behind_it_a_quota_needs_less_headroom(no
     assert node.quota() > 1.1 * with_burst
 
 
+def test_what_the_plan_keeps_of_the_grant_is_not_taken_and_is_given_back_within_a_tick(node: Node) -> None:
+    assert node.controlled().quota() < 40_000
+    node.planned(plan(keep=600))
+    node.run(2)
+    assert node.quota() == 60_000
+    node.planned(plan(keep=1000))
+    node.run(2)
+    assert (node.quota(), node.burst()) == (100_000, 0)
+    node.planned(plan())
+    node.run(30)
+    assert node.quota() < 40_000
+
+
 def test_without_burst_in_the_plan_none_is_written(node: Node) -> None:
     node.controlled()
     node.planned(plan(burst=False))

@@ -142,6 +142,13 @@ def test_a_node_that_does_not_show_who_waits_is_told_by_its_reason(node: Node, m
     assert node.tally().hands_off[HandsOff.NO_SIGNAL] == 1
 
 
+def test_what_the_plan_keeps_holds_for_requests_too(node: Node, lowered: Crowd) -> None:
+    before = weight(node)
+    node.planned(weighed(keep=900))
+    lowered.run(node, 3, waited=0.0, cores=0.2)
+    assert before < 0.9 * SPEC <= weight(node) < SPEC
+
+
 def test_a_signal_that_is_lost_gives_back(node: Node, lowered: Crowd) -> None:
     lowered.total = math.nan
     node.run(1)

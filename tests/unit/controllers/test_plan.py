@@ -52,6 +52,14 @@ def test_while_the_guard_holds_agents_give_back() -> None:
     assert plan.action.value == "Measure"
 
 
+def test_what_is_kept_of_the_grants_is_written_in_thousandths() -> None:
+    its = slo()
+    workloads = resolve(its.spec.workloads, [pod("cart")])
+    plan = build(its, Mode.ENFORCE, workloads, {workload.name: Verdict() for workload in workloads}, replace(decision(cart=0.0), kept=0.2504))
+    assert plan is not None
+    assert (plan.keep_permille, plan.to_api()["keepPermille"]) == (250, 250)
+
+
 def test_a_target_is_written_in_thousandths_with_its_group() -> None:
     plan = planned()
     assert plan is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,6 +51,19 @@ def test_a_surge_gives_everything_back() -> None:
     simulate(shop(), np.full(1080, 150.0), product, 1, Settings(burst=True), disturb=disturb)
     grants = sum(service.replicas * service.grant_cores for service in shop().services)
     assert max(peak) == pytest.approx(grants)
+
+
+def test_no_quota_goes_below_what_is_kept_of_its_grant() -> None:
+    recorder = Recorder()
+    load(single(0.02, grant=1.0), 10.0, 60, recorder)
+    facts = Facts(single(), Objective("o", 0.99, 1.0, 3600.0), np.array([0]), np.array([1.0]), ("only/0",), False, 1)
+    free, keeping = Captains(facts), Captains(facts)
+    low, held = 1.0, 1.0
+    for samples in recorder.samples:
+        low = float(free.decide(replace(samples, quota=np.array([low])), np.zeros(1)).quota[0])
+        held = float(keeping.decide(replace(samples, quota=np.array([held])), np.zeros(1), kept=0.9).quota[0])
+    assert low < 0.9
+    assert held == pytest.approx(0.9)
 
 
 def test_the_captains_in_the_loop_are_the_products_own() -> None:

@@ -34,6 +34,7 @@ def build(slo: LatencySLO, mode: Mode, workloads: Sequence[Resolved], verdicts: 
         quota=slo.spec.actuators.quota is Switch.AUTO,
         burst=slo.spec.actuators.burst is Switch.AUTO,
         weight=slo.spec.actuators.weight is Switch.AUTO,
+        keep_permille=decision.kept_permille,
         canary_percent=slo.spec.canary.percent if mode is Mode.CANARY else EVERYONE,
         workloads=[_workload(workload, verdicts[workload.name], decision) for workload in planned],
     )

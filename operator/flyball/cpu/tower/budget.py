@@ -176,7 +176,7 @@ def _by_window(reading: Reading, settings: Settings, minutes: float, hours: floa
 
 def _save(state: TowerState, reading: Reading, burn: float, aim: float, seen: str, observation: Observation, settings: Settings) -> Proposal:
     surge = burn > SURGE * aim
-    gentle = CUT_EXPONENT_SURGE if surge else CUT_PER_MINUTE * _minutes(state, observation.time)
+    gentle = CUT_EXPONENT_SURGE if surge else CUT_PER_MINUTE * minutes_since(state, observation.time)
     exponent = _by_window(reading, settings, CUT_EXPONENT, gentle)
     factor = max(1.0 - settings.cut_at_most, (aim / burn) ** exponent) if aim > 0 else 1.0 - settings.cut_at_most
     expected = f"Burn falls from {burn:.2f} to at most {aim:.2f}."
@@ -188,7 +188,7 @@ def _save(state: TowerState, reading: Reading, burn: float, aim: float, seen: st
 def _spend(state: TowerState, reading: Reading, burn: float, aim: float, seen: str, observation: Observation, settings: Settings) -> Proposal:
     # A step shows in the readings after about a look-back: the longer that is, the smaller the steps, or several are taken before the first shows.
     pace = PROMPT_SECONDS / max(PROMPT_SECONDS, reading.seconds)
-    step = settings.rise_per_minute * pace * _minutes(state, observation.time) * max(0.0, 1.0 - burn / aim)
+    step = settings.rise_per_minute * pace * minutes_since(state, observation.time) * max(0.0, 1.0 - burn / aim)
     free = min(step, max(0.0, state.ceiling - state.pressure))
     near = free < step
     pressure = min(1.0, state.pressure + free + (step - free) * settings.probe_share)
@@ -219,13 +219,13 @@ def _hold(reading: Reading, burn: float) -> Alternative:
     return Alternative("stay", f"at burn {burn:.2f} what is left of the budget ({budget.left:.0%}) lasts {lasts}")
 
 
-def _minutes(state: TowerState, now: float) -> float:
+def minutes_since(state: TowerState, now: float) -> float:
     """Time since the last decision, at most one minute: a late tick makes no leap."""
     return min(MINUTE, max(0.0, now - state.last_time)) / MINUTE if state.last_time else 0.0
 
 
 def _forgotten(state: TowerState, now: float, settings: Settings) -> float:
-    return min(1.0, state.ceiling + settings.ceiling_per_minute * _minutes(state, now))
+    return min(1.0, state.ceiling + settings.ceiling_per_minute * minutes_since(state, now))
 
 
 def _longest_hold(observation: Observation, settings: Settings) -> float:

@@ -121,12 +121,18 @@ class Decision:
     """Burn rate of the latest reading of the governing objective."""
     expected: str = ""
     alternatives: tuple[Alternative, ...] = ()
+    kept: float = 0.0
+    """Share of each grant below which no quota goes, 0 to 1."""
     release: bool = False
     """Whether everything is to be given back for now. A target of zero still takes what looks unused, and in a surge nobody knows what that is."""
 
     def permille(self, group: str) -> int:
         """A group's target as plans carry it."""
         return round(1000 * self.targets[group])
+
+    @property
+    def kept_permille(self) -> int:
+        return round(1000 * self.kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +160,15 @@ class TowerState:
     """What the policy `bandit` has seen; empty under others."""
     blame: Blame = field(default_factory=Blame)
     """What was in force, and which slow requests that excuses."""
+    kept: float = 0.0
+    """Share of each grant that is kept, where a pressure of 0 burns too much still."""
 
     def to_json(self) -> dict[str, Any]:
         """A small versioned object for a checkpoint."""
         return {
             "version": CHECKPOINT_VERSION,
             "pressure": self.pressure,
+            "kept": self.kept,
             "groups": dict(self.groups),
             "ceiling": self.ceiling,
             "holdUntil": self.hold_until,
@@ -179,17 +188,18 @@ class TowerState:
             return cls()
         try:
             numbers = [float(stored[key]) for key in ("pressure", "ceiling", "holdUntil", "cutUntil", "guardUntil", "lastTime", "lastGoodReading")]
+            kept = float(stored.get("kept", 0.0))
             groups = {str(workload): str(group) for workload, group in stored["groups"].items()}
             rates = {str(objective): float(rate) for objective, rate in stored.get("rates", {}).items()}
             arms = Arms.from_json(stored["arms"]) if "arms" in stored else Arms()
             blame = Blame.from_json(stored["blame"]) if "blame" in stored else Blame()
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls()
-        if not all(map(math.isfinite, (*numbers, *rates.values()))):
+        if not all(map(math.isfinite, (*numbers, kept, *rates.values()))):
             return cls()
         pressure, ceiling, hold_until, cut_until, guard_until, last_time, last_good = numbers
-        pressure, ceiling = min(1.0, max(0.0, pressure)), min(1.0, max(0.0, ceiling))
-        return cls(pressure, groups, ceiling, hold_until, cut_until, guard_until, last_time, last_good, rates, arms, blame)
+        pressure, kept, ceiling = (min(1.0, max(0.0, value)) for value in (pressure, kept, ceiling))
+        return cls(pressure, groups, ceiling, hold_until, cut_until, guard_until, last_time, last_good, rates, arms, blame, kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class Plant:
     """Target above which nearly all requests cease to end, and with them the chance to be counted as slow."""
     elsewhere: float = 0.0
     """Share of requests that another cause makes slow, whatever is throttled."""
+    at_zero: float = 0.0
+    """Share of requests that is slow at a target of zero, in proportion less where a share of the grants is kept."""
     obedient: bool = True
     """Whether agents give back what they are told to."""
     objective: Objective = field(default_factory=lambda: Objective("gateway", 0.99, 0.2, 600.0))
@@ -54,7 +56,9 @@ class Plant:
         return max(self.decision.targets.values(), default=0.0) if self.decision else 0.0
 
     def slow_share(self) -> float:
-        ours = min(1.0, self.floor + 0.01 * math.pow(self.held / self.knee, 1.5))
+        whole = self.decision is None or self.decision.release
+        taken = 0.0 if self.decision is None or whole else 1.0 - self.decision.kept
+        ours = min(1.0, self.floor + self.at_zero * taken + 0.01 * math.pow(self.held / self.knee, 1.5))
         return ours + self.elsewhere - ours * self.elsewhere
 
     def run(self, minutes: float) -> Plant:
