@@ -336,6 +336,12 @@ class TestOtherWriters:
         assert node.tally().hands_off[HandsOff.CONTESTED] == 1
         assert not node.governor.journal.entries()
 
+    def test_a_release_leaves_alone_what_somebody_else_wrote_meanwhile(self, node: Node, lowered: Crowd) -> None:
+        set_weights(node, 150, 160)
+        assert node.governor.release_all("Shutdown") == 0
+        assert (weight(node), pod_weight(node)) == (150, 160)
+        assert not node.governor.journal.entries()
+
     def test_a_limit_that_is_added_makes_it_a_matter_of_quotas(self, node: Node, lowered: Crowd) -> None:
         node.see(pod(request="1"))
         node.write(100_000)
