@@ -9,6 +9,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from flyball.replicas import misses
 from flyball.replicas.types import Need, Observation, PlanSettings
 
 PEAK_MEMORY_SECONDS = 7 * 86_400.0
@@ -59,8 +62,9 @@ def estimate(observation: Observation, settings: PlanSettings, peaks: Mapping[st
             idle = idle and need.demand == 0
         if doubt:
             doubts.append(doubt)
-        if believed is not None:
-            ahead = replicas(believed, need.capacity) if believed > NEGLIGIBLE * need.capacity else 0
+        expected = _expected(need, believed, settings)
+        if expected is not None:
+            ahead = _worth(expected / need.capacity, need, settings) if expected > NEGLIGIBLE * need.capacity else 0
             if ahead > max(proactive or 0, reactive or 0):
                 governing = need.name
             proactive = max(proactive or 0, ahead)
@@ -82,6 +86,22 @@ def fade(peaks: Mapping[str, float], elapsed: float, observation: Observation, s
     """The largest demands, faded by the time that went by, with those of now; demands that are gone are forgotten."""
     share = math.exp(-max(0.0, elapsed) / PEAK_MEMORY_SECONDS)
     return {need.name: max(share * peaks.get(need.name, 0.0), need.demand if known(need, settings) else 0.0) for need in observation.needs}
+
+
+def _expected(need: Need, believed: float | None, settings: PlanSettings) -> float | None:
+    """Demand that replicas asked for now are made for, before any headroom; where a short minute has a price, that of now at least."""
+    if settings.short_price is None or not known(need, settings):
+        return believed
+    return max(need.demand, believed or 0.0)
+
+
+def _worth(expected: float, need: Need, settings: PlanSettings) -> int:
+    """Replicas for so many replicas' worth of demand: with a price of short minutes, as many more as pay for themselves."""
+    if settings.short_price is None:
+        return replicas(expected, 1.0)
+    if need.shares is None:
+        return replicas(float(misses.unlearned(np.array([settings.short_price]), np.array([expected]))[0, 0]), 1.0)
+    return int(misses.cheapest(np.array([expected]), need.shares[None, :], np.array([settings.short_price]))[0, 0])
 
 
 def _carries(need: Need) -> bool:

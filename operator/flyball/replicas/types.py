@@ -9,6 +9,9 @@ import enum
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class Reason(enum.StrEnum):
     """Why so many replicas are wanted. The names are those of the condition Scaling's reasons."""
@@ -77,6 +80,8 @@ class Need:
     """Why there is no forecast, a sentence."""
     largest: float = 0.0
     """Largest demand in the history that the forecast was learned from: a plan that has just started has not seen the peaks itself."""
+    shares: NDArray[np.float64] | None = field(default=None, compare=False)
+    """Where a short minute has a price: share of minutes in which demand was above `misses.RATIOS` times what was expected; None until learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,8 @@ class PlanSettings:
     """Time without any demand after which zero replicas are wanted, where the minimum is 0."""
     most_growth: float = 3.0
     """A forecast above this multiple of the largest demand of late is not believed: bursts come, but no pattern foretells one never seen."""
+    short_price: float | None = None
+    """What a minute with too few replicas costs, in replica-minutes; None: what is expected is enough (see `misses`)."""
     cost_ceiling: int | None = None
     """Replicas that the money allows; counts as a maximum, never below the minimum."""
     out: Behaviour = OUT

@@ -212,7 +212,7 @@ def test_the_planner_begins_an_hour_before_what_counts_and_knows_the_faded_peak_
 def test_a_part_is_scored_with_the_replicas_that_started_before_it() -> None:
     demand = np.concatenate([np.full(600, 2.0), np.full(600, 6.0)])
     load = view("made", 5, 400, demand, np.full(1200, 1))
-    made = dict(product._simulated(load, 8, [np.zeros(1200)] * 3, [(400, 1200), (400, 600), (600, 1200)], np.ones(1)))
+    made = dict(product._simulated(load, 8, [np.zeros(1200)] * 3, [(400, 1200), (400, 600), (600, 1200)], np.ones(1), 60))
     hours, under, _ = made[product.label(0.5, 60, 0.0)]
     # Replicas come four steps of a minute's mean and eight of start-up late: the rise costs three minutes or four, all in the second part.
     assert under[1, 0] == 0.0 and 3 <= round(under[2, 0] * 150) <= 4 and under[0, 0] == pytest.approx(under[2, 0] * 150 / 200)

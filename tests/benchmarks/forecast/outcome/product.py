@@ -8,8 +8,9 @@ told; quantile, tolerance and stabilisation before shrinking are others.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from flyball.replicas.plan import decide
 from flyball.replicas.types import IN, Behaviour, Need, Observation, PlanSettings, PlanState
 from tests.benchmarks.forecast.cache import cached, source_of
 from tests.benchmarks.forecast.outcome.cells import Cell, Curve
+from tests.benchmarks.forecast.outcome import priced
 from tests.benchmarks.forecast.outcome.load import STEP_SECONDS, Load
 from tests.benchmarks.forecast.outcome.ours import by_step
 from tests.benchmarks.forecast.outcome.simulate import score
@@ -31,8 +33,8 @@ LOOK_STEPS = 1
 LOOK_SECONDS = LOOK_STEPS * STEP_SECONDS
 MOST = 100_000
 QUANTILES = (0.5, 0.8, 0.95)
-DOWNS = (60,)
-"""Seconds of stabilisation before replicas go. 300, HPA's default, was never the cheapest in runs that had it beside, and is half of the time."""
+DOWNS = (60, 300, 900)
+"""Seconds of stabilisation before replicas go, as HPA has them in this comparison."""
 TOLERANCES = (0.0, 0.1)
 RUN_IN_STEPS = 240
 """An hour before what counts: twelve times the longest stabilisation. Before it the planner would see nothing that it remembers but the peak."""
@@ -134,30 +136,52 @@ def curves(
     chosen: str | None,
 ) -> Iterator[tuple[str, dict[Cell, Curve]]]:
     """(variant, curves) of the planner. `parts`: steps of all, first, second, by load; `chosen`: the variant to be taken, all when None."""
-    version += source_of("flyball.replicas", __name__)
+    version += source_of("flyball.replicas", __name__, priced.__name__)
     found: dict[str, dict[Cell, Curve]] = {}
     for load in loads:
         for seconds in startups:
             startup = seconds // STEP_SECONDS
             forecasts = [by_step(load, made[load.name, load.size], startup, quantile) for quantile in QUANTILES]
+            of_load = parts[load.name, load.size]
 
-            def make(load: Load = load, startup: int = startup, forecasts: list[Array] = forecasts) -> dict[str, Array]:
-                return dict(_simulated(load, startup, forecasts, parts[load.name, load.size], knobs))
+            def steady(down: int, load: Load = load, startup: int = startup, forecasts: list[Array] = forecasts) -> dict[str, Array]:
+                return dict(_simulated(load, startup, forecasts, parts[load.name, load.size], knobs, down))
 
-            kept = cached("outcome", ["product", startup, knobs, version, load.demand, load.seen, *forecasts], make)
-            for name, values in kept.items():
-                if chosen in (None, name):
-                    found.setdefault(name, {})[load.name, load.size, seconds] = Curve(*values)
+            def with_price(load: Load = load, startup: int = startup, forecast: Array = forecasts[0]) -> dict[str, Array]:
+                return dict(_priced(load, startup, forecast, parts[load.name, load.size]))
+
+            kinds: list[tuple[str, set[str], Callable[[], dict[str, Array]]]] = [
+                (f"product {down}", set(names(down)), partial(steady, down)) for down in DOWNS
+            ]
+            kinds.append(("priced", {priced.label(down) for down in priced.DOWNS}, with_price))
+            for kind, labels, make in kinds:
+                if chosen is not None and chosen not in labels:
+                    continue
+                kept = cached("outcome", [kind, startup, knobs, version, load.start, load.demand, load.seen, *forecasts, of_load], make)
+                for name, values in kept.items():
+                    if chosen in (None, name):
+                        found.setdefault(name, {})[load.name, load.size, seconds] = Curve(*values)
     yield from found.items()
 
 
-def _simulated(load: Load, startup: int, forecasts: Sequence[Array], parts: Sequence[tuple[int, int]], knobs: Array) -> Iterator[tuple[str, Array]]:
-    for down in DOWNS:
-        first, looks = looks_of(load, forecasts, TOLERANCES, down)
-        found = checked(looks, knobs)
-        names = [label(quantile, down, tolerance) for quantile in QUANTILES for tolerance in TOLERANCES]
-        for column, name in enumerate(names):
-            yield name, _scores(found[:, column], load, first, startup, parts)
+def names(down: int) -> list[str]:
+    """Variants of a stabilisation, in the order of the columns."""
+    return [label(quantile, down, tolerance) for quantile in QUANTILES for tolerance in TOLERANCES]
+
+
+def _simulated(
+    load: Load, startup: int, forecasts: Sequence[Array], parts: Sequence[tuple[int, int]], knobs: Array, down: int
+) -> Iterator[tuple[str, Array]]:
+    first, looks = looks_of(load, forecasts, TOLERANCES, down)
+    found = checked(looks, knobs)
+    for column, name in enumerate(names(down)):
+        yield name, _scores(found[:, column], load, first, startup, parts)
+
+
+def _priced(load: Load, startup: int, forecast: Array, parts: Sequence[tuple[int, int]]) -> Iterator[tuple[str, Array]]:
+    first = max(0, load.begin - RUN_IN_STEPS)
+    for name, found in priced.totals(load, forecast, startup, first):
+        yield name, _scores(found, load, first, startup, parts)
 
 
 def _scores(found: Counts, load: Load, first: int, startup: int, parts: Sequence[tuple[int, int]]) -> Array:
