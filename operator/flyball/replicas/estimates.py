@@ -99,9 +99,9 @@ def _worth(expected: float, need: Need, settings: PlanSettings) -> int:
     """Replicas for so many replicas' worth of demand: with a price of short minutes, as many more as pay for themselves."""
     if settings.short_price is None:
         return replicas(expected, 1.0)
-    if need.shares is None:
-        return replicas(float(misses.unlearned(np.array([settings.short_price]), np.array([expected]))[0, 0]), 1.0)
-    return int(misses.cheapest(np.array([expected]), need.shares[None, :], np.array([settings.short_price]))[0, 0])
+    base, price = np.array([expected]), np.array([settings.short_price])
+    found = misses.unlearned(base, price) if need.shares is None else misses.cheapest(base, need.shares[None, :], price)
+    return int(found[0, 0])
 
 
 def _carries(need: Need) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.benchmarks.forecast.outcome import bound, cells, hull, ours, product
+from tests.benchmarks.forecast.outcome import bound, cells, hull, ours, priced, product, scored
 from tests.benchmarks.forecast.outcome.cells import Curve
 from tests.benchmarks.forecast.outcome.load import PER_MINUTE, Load, view
 from tests.benchmarks.forecast.outcome.policies import Variant, lead_minutes, peers
@@ -202,11 +202,11 @@ def test_the_planner_begins_an_hour_before_what_counts_and_knows_the_faded_peak_
     demand = np.concatenate([np.full(4000, 8.0), np.ones(4000)])
     load = view("made", 5, 6000, demand, np.full(8000, 2))
     first, looks = product.looks_of(load, [np.zeros(8000)], (0.0, 0.1), 300)
-    assert first == 6000 - 240 and len(looks.seen) == (8000 - first) / product.LOOK_STEPS
+    assert first == 6000 - 240 and len(looks.seen) == (8000 - first) / scored.LOOK_STEPS
     # The last step at which 8 was seen is 4001: a minute's mean two steps late.
     assert looks.peak == pytest.approx(8.0 * np.exp(-(first - 3999) * 15 / (7 * 86_400)), rel=1e-3)
     assert looks.ahead.shape[1] == 2 and looks.tolerance.tolist() == [0.0, 0.1]
-    assert product.by_steps(np.array([[[3.0]], [[4.0]]], np.float32), 2)[:, 0, 0].tolist() == [3, 4]
+    assert scored.by_steps(np.array([[[3.0]], [[4.0]]], np.float32), 2)[:, 0, 0].tolist() == [3, 4]
 
 
 def test_a_part_is_scored_with_the_replicas_that_started_before_it() -> None:

@@ -1,4 +1,5 @@
-"""The product's planner where a short minute has a price: the knob is that price. `flyball.replicas.misses` learns along, from what a policy may know.
+"""The product's planner where a short minute has a price: the knob is that price. `flyball.replicas.misses` learns along, from what a policy
+may know.
 
 Beside `product`, whose knob is a headroom. What replicas are worth does not depend on how many there are, so it is worked out first, hour by hour,
 by the planner's own functions; then the replicas follow look by look. Each run compares a stretch with `decide` (`checked`).

@@ -19,17 +19,15 @@ from flyball.replicas.estimates import CERTAIN, NEGLIGIBLE, PEAK_MEMORY_SECONDS
 from flyball.replicas.plan import decide
 from flyball.replicas.types import IN, Behaviour, Need, Observation, PlanSettings, PlanState
 from tests.benchmarks.forecast.cache import cached, source_of
-from tests.benchmarks.forecast.outcome.cells import Cell, Curve
 from tests.benchmarks.forecast.outcome import priced
+from tests.benchmarks.forecast.outcome.cells import Cell, Curve
 from tests.benchmarks.forecast.outcome.load import STEP_SECONDS, Load
 from tests.benchmarks.forecast.outcome.ours import by_step
-from tests.benchmarks.forecast.outcome.simulate import score
+from tests.benchmarks.forecast.outcome.scored import LOOK_STEPS, scores
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.float32]
 NAME = "Flyball"
-LOOK_STEPS = 1
-"""The controller looks each 15 s (`runtime.settings`, tick_seconds)."""
 LOOK_SECONDS = LOOK_STEPS * STEP_SECONDS
 MOST = 100_000
 QUANTILES = (0.5, 0.8, 0.95)
@@ -117,11 +115,6 @@ def looks_of(load: Load, aheads: Sequence[Array], tolerances: Sequence[float], d
     return first, Looks(load.seen[places], ahead[:, :, None], np.tile(np.asarray(tolerances, np.float64), len(aheads)), down_seconds, peak)
 
 
-def by_steps(found: Counts, count: int) -> Counts:
-    """Looks to steps."""
-    return np.repeat(found, LOOK_STEPS, axis=0)[:count]
-
-
 def label(quantile: float, down: int, tolerance: float) -> str:
     return f"quantile {quantile:g}, tolerance {tolerance:g}, down {down} s"
 
@@ -136,7 +129,8 @@ def curves(
     chosen: str | None,
 ) -> Iterator[tuple[str, dict[Cell, Curve]]]:
     """(variant, curves) of the planner. `parts`: steps of all, first, second, by load; `chosen`: the variant to be taken, all when None."""
-    version += source_of("flyball.replicas", __name__, priced.__name__)
+    version += source_of("flyball.replicas", "tests.benchmarks.forecast.outcome.scored")
+    of_price, of_headroom = version + source_of(priced.__name__), version + source_of(__name__)
     found: dict[str, dict[Cell, Curve]] = {}
     for load in loads:
         for seconds in startups:
@@ -151,13 +145,14 @@ def curves(
                 return dict(_priced(load, startup, forecast, parts[load.name, load.size]))
 
             kinds: list[tuple[str, set[str], Callable[[], dict[str, Array]]]] = [
-                (f"product {down}", set(names(down)), partial(steady, down)) for down in DOWNS
+                ("priced", {priced.label(down) for down in priced.DOWNS}, with_price),
+                *((f"product {down}", set(names(down)), partial(steady, down)) for down in DOWNS),
             ]
-            kinds.append(("priced", {priced.label(down) for down in priced.DOWNS}, with_price))
             for kind, labels, make in kinds:
                 if chosen is not None and chosen not in labels:
                     continue
-                kept = cached("outcome", [kind, startup, knobs, version, load.start, load.demand, load.seen, *forecasts, of_load], make)
+                source = of_price if kind == "priced" else of_headroom
+                kept = cached("outcome", [kind, startup, knobs, source, load.start, load.demand, load.seen, *forecasts, of_load], make)
                 for name, values in kept.items():
                     if chosen in (None, name):
                         found.setdefault(name, {})[load.name, load.size, seconds] = Curve(*values)
@@ -175,20 +170,10 @@ def _simulated(
     first, looks = looks_of(load, forecasts, TOLERANCES, down)
     found = checked(looks, knobs)
     for column, name in enumerate(names(down)):
-        yield name, _scores(found[:, column], load, first, startup, parts)
+        yield name, scores(found[:, column], load, first, startup, parts)
 
 
 def _priced(load: Load, startup: int, forecast: Array, parts: Sequence[tuple[int, int]]) -> Iterator[tuple[str, Array]]:
     first = max(0, load.begin - RUN_IN_STEPS)
     for name, found in priced.totals(load, forecast, startup, first):
-        yield name, _scores(found, load, first, startup, parts)
-
-
-def _scores(found: Counts, load: Load, first: int, startup: int, parts: Sequence[tuple[int, int]]) -> Array:
-    """(measures, parts, knobs) of counts by look (looks, knobs)."""
-    total, demand = by_steps(found, len(load.demand) - first), load.demand[first:]
-    scores = []
-    for begin, end in parts:
-        early = max(0, begin - first - startup)  # what a part needs of the time before it: the replicas that start
-        scores.append(score(total[early : end - first], demand[early : end - first], startup, begin - first - early))
-    return np.array([[getattr(one, of) for one in scores] for of in ("replica_hours", "under", "unserved")])
+        yield name, scores(found, load, first, startup, parts)
