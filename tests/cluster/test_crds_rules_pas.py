@@ -79,6 +79,7 @@ REFUSED = [
     ),
     Refused("a price of nothing", "spec.cost", cost(replicaHour="0"), "cost.replicaHour", "cost.replicaHour must be a number above 0"),
     Refused("money in a currency", "spec.cost", cost(maxPerHour="3 EUR"), "cost.maxPerHour", "cost.maxPerHour must be a number above 0"),
+    Refused("a short minute for nothing", "spec.cost", cost(shortMinute="0"), "cost.shortMinute", "cost.shortMinute must be a number above 0"),
 ]
 ZERO_FLOOR = changed(changed(minimal_pas(), "spec.via", "HPAFloor"), "spec.minReplicas", 0)
 

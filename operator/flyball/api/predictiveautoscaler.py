@@ -115,6 +115,20 @@ class Cost(Model):
 
     replica_hour: Annotated[str, Field(max_length=16, description="Price of a replica for an hour.", json_schema_extra=_price("replicaHour"))]
     max_per_hour: Annotated[str, Field(max_length=16, description="What all replicas may cost an hour.", json_schema_extra=_price("maxPerHour"))]
+    short_minute: Annotated[
+        str | None,
+        Field(
+            max_length=16,
+            description="What a minute with too few replicas costs. With it, replicas beyond the expected demand are asked for as long as they save more "
+            "than they cost, by how often earlier demand was that much higher; the expected demand is then the median, whatever `quantile` says.",
+            json_schema_extra=_price("shortMinute"),
+        ),
+    ] = None
+
+    @property
+    def short_replica_minutes(self) -> float | None:
+        """Replica-minutes that a short minute costs."""
+        return None if self.short_minute is None else 60 * float(self.short_minute) / float(self.replica_hour)
 
     @property
     def replicas(self) -> int:

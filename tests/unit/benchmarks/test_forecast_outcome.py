@@ -198,6 +198,45 @@ def test_a_planner_that_decides_otherwise_stops_the_benchmark(monkeypatch: pytes
         product.checked(looks, ONE)
 
 
+def made_in_bursts(seed: int) -> Load:
+    """Nine hours, so that a quarter of a day is learned from."""
+    rng = np.random.default_rng(seed)
+    demand = rng.uniform(2.0, 3.0, 9 * 240)
+    for begin in rng.integers(0, len(demand) - 8, 30):
+        demand[begin : begin + 8] *= 2.0
+    return build(demand)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("down", [15, 60, 300])
+def test_the_arithmetic_with_a_price_is_what_the_product_decides(seed: int, down: int) -> None:
+    load, first, prices = made_in_bursts(seed), 5 * 240, priced.PRICES * 5
+    forecast = np.roll(load.seen, 40) * (np.arange(len(load.seen)) > 3 * 240)
+    its = priced.worth(load, forecast, 8, prices)
+    assert its.shares[first] is None and its.shares[-1] is not None
+    found = priced.follow(load.seen[first:], its.replicas[first:], 0.1, down)
+    for place in (0, 9, 17):
+        begin = float(max(its.replicas[first, place], np.ceil(load.seen[first])))
+        own = priced.one_by_one(load, its, first, float(prices[place]), begin, 0.1, down, len(found))
+        assert own == found[:, place].tolist()
+
+
+def test_a_price_is_weighed_by_nothing_that_comes_later() -> None:
+    load, later = made_in_bursts(1), 8 * 240
+    ages = np.random.default_rng(1).integers(1, 5, len(load.demand))
+    changed = view("made", 5, 0, np.concatenate([load.demand[:later], load.demand[later:] * 5]), ages)
+    plain = priced.worth(load, np.zeros(len(load.seen)), 8, priced.PRICES)
+    other = priced.worth(changed, np.zeros(len(load.seen)), 8, priced.PRICES)
+    np.testing.assert_array_equal(plain.replicas[: later + 1], other.replicas[: later + 1])
+    assert not np.array_equal(plain.replicas, other.replicas)
+
+
+def test_a_planner_with_a_price_that_decides_otherwise_stops_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(priced, "one_by_one", lambda *args: [99])
+    with pytest.raises(AssertionError, match="older plan"):
+        list(priced.totals(made_in_bursts(1), np.zeros(9 * 240), 8, 240))
+
+
 def test_the_planner_begins_an_hour_before_what_counts_and_knows_the_faded_peak_of_before() -> None:
     demand = np.concatenate([np.full(4000, 8.0), np.ones(4000)])
     load = view("made", 5, 6000, demand, np.full(8000, 2))

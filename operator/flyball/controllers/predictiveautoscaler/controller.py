@@ -140,11 +140,11 @@ class Controller:
 
         hpa = verdict.hpa if spec.via is Via.HPA_FLOOR else None
         current = min(hpa.floor, spec.max_replicas) if hpa else scale.replicas
-        quantile, horizon = float(spec.quantile) / 100, lead.seconds + self._settings.tick_seconds + (HPA_SYNC_SECONDS if hpa else 0.0)
+        quantile, horizon = signals.quantile(spec), lead.seconds + self._settings.tick_seconds + (HPA_SYNC_SECONDS if hpa else 0.0)
         floor, _ = schedules.floor(_schedules(pas), now, horizon)
         observation = Observation(
             time=now,
-            needs=tuple(signals.need(its, horizon, quantile, now) for its in seen),
+            needs=tuple(signals.weigh(signals.need(its, horizon, quantile, now), spec, memory.learned, lead.seconds, now) for its in seen),
             current=current,
             ready=ready,
             utilisation=memory.learned.utilisation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flyball.api import duration
 from flyball.api.behavior import PolicyUnit, ScaleDown, ScaleUp, SelectPolicy
@@ -16,6 +16,7 @@ from flyball.controllers.shared.outage import Outage
 from flyball.kube.pods import Pod
 from flyball.replicas import Behaviour, Need, PlanSettings, Policy
 from flyball.replicas import capacity as capacities
+from flyball.replicas.misses import Misses
 from flyball.replicas.readiness import LONGEST_SECONDS, STARTS, ReadyAfter, Start, ready_after
 from flyball.replicas.types import Unit
 from flyball.signals import Asked, SignalError
@@ -23,6 +24,7 @@ from flyball.signals import demand as demands
 
 CPU_SECONDS = 60.0
 """CPU is read once a minute: cAdvisor's counters move every 10 to 30 s, and capacity is learned by the minute."""
+MEDIAN = 0.5
 OLD_FORECAST_SECONDS = 600.0
 """A forecast made longer ago than this is not gone by, as the engine itself gives up after ten minutes without values."""
 
@@ -32,6 +34,8 @@ class Learned:
     """What is kept of one object between looks. Lost with the process: then it is learned again, and the plan is careful meanwhile."""
 
     capacity: dict[str, capacities.Capacity] = field(default_factory=dict)
+    misses: dict[str, Misses] = field(default_factory=dict)
+    """Demand -> how often it was so much higher than expected; of objects that state what a short minute costs."""
     starts: dict[str, Start] = field(default_factory=dict)
     """Pod's UID -> its start."""
     utilisation: float = math.nan
@@ -154,6 +158,28 @@ def need(seen: Seen, horizon_seconds: float, quantile: float, now: float) -> Nee
     return Need(seen.demand.name, seen.value, seen.capacity, seen.age_seconds, forecast, why, largest)
 
 
+def quantile(spec: PredictiveAutoscalerSpec) -> float:
+    """Of the forecast: stated, or the median where a short minute has a price, as what is beyond it is weighed by its own past."""
+    return MEDIAN if spec.cost and spec.cost.short_minute is not None else float(spec.quantile) / 100
+
+
+def weigh(need: Need, spec: PredictiveAutoscalerSpec, learned: Learned, lead_seconds: float, now: float) -> Need:
+    """The need with what earlier demand did to what was expected of it, where a short minute has a price; the look is learned from.
+
+    The utilisation is that of the look before, a minute old at most.
+    """
+    if spec.cost is None or spec.cost.short_minute is None:
+        learned.misses.pop(need.name, None)
+        return need
+    misses = learned.misses.setdefault(need.name, Misses())
+    measured = math.isfinite(need.demand) and need.demand >= 0
+    expected = max(need.demand if measured else 0.0, need.forecast if need.forecast is not None and math.isfinite(need.forecast) else 0.0)
+    shares = misses.shares(now)[misses.klass(now, expected)] if expected > 0 and misses.learned(now) else None
+    if not learned.utilisation >= PlanSettings().saturated_at:  # replicas near full use serve all they can: that is not what was asked
+        misses.note(now, need.demand, expected, lead_seconds)
+    return replace(need, shares=shares)
+
+
 def settings(spec: PredictiveAutoscalerSpec) -> PlanSettings:
     """What the plan is told to want."""
     return PlanSettings(
@@ -161,6 +187,7 @@ def settings(spec: PredictiveAutoscalerSpec) -> PlanSettings:
         maximum=spec.max_replicas,
         utilisation=spec.utilization_percent / 100,
         idle_seconds=duration.seconds(spec.scale_to_zero_after),
+        short_price=spec.cost.short_replica_minutes if spec.cost else None,
         cost_ceiling=spec.cost.replicas if spec.cost else None,
         out=_behaviour(spec.behavior.scale_up),
         into=_behaviour(spec.behavior.scale_down),
