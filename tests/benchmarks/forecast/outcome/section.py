@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.benchmarks.forecast.cache import cached, source_of
-from tests.benchmarks.forecast.outcome import bound, cells, ours, product
+from tests.benchmarks.forecast.outcome import bound, cells, ours, priced, product
 from tests.benchmarks.forecast.outcome.cells import Cell, Curve, Curves
 from tests.benchmarks.forecast.outcome.load import SIZES, STEP_SECONDS, Load, loads, traces
 from tests.benchmarks.forecast.outcome.policies import Variant, peers
@@ -19,6 +20,8 @@ Array = NDArray[np.float64]
 STARTUPS = (30, 120, 300)
 KNOBS = np.geomspace(0.8, 4.0, 18)
 """Headroom. At 4 replicas are a quarter full: a policy that still misses 0.2 % then does not reach it."""
+PLAIN_DOWNS = (300, 900)
+"""Seconds of stabilisation of the plain rule beside 60: those that HPA has in this comparison."""
 PACKAGE = "tests.benchmarks.forecast.outcome"
 PEER_SOURCES = (
     f"{PACKAGE}.load",
@@ -84,7 +87,9 @@ def section(
     if with_engine:
         version = source_of("flyball.forecast", f"{PACKAGE}.ours", "tests.benchmarks.forecast.enginerun")
         made = ours.forecasts([load for of_trace in by_trace for load in of_trace])
-        for variant in ours.variants(made):
+        plain = Variant(ours.PLAIN, "", ours.plain(made, priced.QUANTILE), 0.0)
+        longer = [replace(plain, label=f"quantile {priced.QUANTILE:g}, tolerance 0, down {down} s", down_seconds=down) for down in PLAIN_DOWNS]
+        for variant in [*ours.variants(made), *longer]:
             add(variant, version)
         parts = {(load.name, load.size): halves(load) for of_trace in by_trace for load in of_trace}
         print("outcome: the planner", file=sys.stderr, flush=True)
