@@ -209,7 +209,7 @@ def full_pas(name: str = "web", namespace: str = "default") -> dict[str, Any]:
                 "minReplicas": 3,
             }
         ],
-        "cost": {"replicaHour": "0.12", "maxPerHour": "3"},
+        "cost": {"replicaHour": "0.12", "maxPerHour": "3", "shortMinute": "0.5"},
     }
     return pas
 
