@@ -86,8 +86,9 @@ load average before it began: {result["load_before"]:g}.
 
 Statuses are told at twenty a second, all objects together, and nothing is scaled in within five minutes of the operator's start: steady demand is
 looked at when the news of the first forecasts, which 1,000 objects have at once, has been told, and ticks from seven minutes after the start.
-The first write of a scale is refused where `kubectl`, which made the Deployments, owns the field, and then repeated with force: two requests. Who owns
-it is not known before: `/scale` has no `managedFields` when it is read, and reading the Deployment for them would be a request as well, and one more right.
+The first write of a scale is refused where `kubectl`, which made the Deployments, owns the field, and then repeated with force: two requests. Who
+owns it is not known before: `/scale` has no `managedFields` when it is read, and reading the Deployment for them would be a request as well, and one
+more right.
 
 What is not in these figures: there are no pods (the Deployments are paused), so neither their events nor the query for the CPU that pods use (one
 more an object and minute) count. The history is seven hours; a week has 24 times as many points and takes as much longer, since the operator rests
