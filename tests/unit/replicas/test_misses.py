@@ -15,7 +15,7 @@ from flyball.replicas import Need, Observation, PlanSettings, PlanState, decide
 from flyball.replicas.misses import RATIOS, Misses, cheapest, unlearned
 
 LEAD = 120.0
-LOOK = 15.0
+LOOK = 30.0
 Demand = Callable[[float], float]
 
 
@@ -39,6 +39,9 @@ def learned(demand: Demand, hours: float = 30.0, misses: Misses | None = None, b
         now = begin + look * LOOK
         misses.note(now, demand(now), 10.0, LEAD)
     return misses
+
+
+ODDS = learned(every_twenty_minutes).shares(30 * 3600.0)[0]
 
 
 def asked(misses: Misses, now: float, price: float) -> int:
@@ -77,15 +80,14 @@ def test_after_a_burst_more_is_kept_where_bursts_return() -> None:
 
     misses = learned(in_rows, hours=6 * 24 + 13)  # an even day's noon: quiet
     now = 6 * 86_400.0 + 13 * 3600
-    quiet = asked(misses, now, 60.0)
+    quiet = asked(misses, now, 200.0)
     misses.note(now, 20.0, 10.0, LEAD)
-    assert asked(misses, now + LOOK, 60.0) > quiet
+    assert asked(misses, now + LOOK, 200.0) > quiet
 
 
 @given(st.floats(0.02, 200.0), st.lists(st.floats(0.0, 1e5), min_size=2, max_size=5))
 def test_a_dearer_short_minute_never_asks_for_fewer_replicas(base: float, prices: list[float]) -> None:
-    shares = learned(every_twenty_minutes, 12.0).shares(12 * 3600.0)[:1]
-    for found in (cheapest(np.array([base]), shares, np.array(sorted(prices)))[0], unlearned(np.array([base]), np.array(sorted(prices)))[0]):
+    for found in (cheapest(np.array([base]), ODDS[None, :], np.array(sorted(prices)))[0], unlearned(np.array([base]), np.array(sorted(prices)))[0]):
         assert (np.diff(found) >= 0).all() and found[0] >= 1
 
 
@@ -107,7 +109,7 @@ def test_a_state_does_not_change_with_what_it_was_taken_from() -> None:
 
 def test_what_comes_later_changes_nothing_that_was_said() -> None:
     one, other = Misses(), Misses()
-    for look in range(4 * 60 * 8):
+    for look in range(2 * 60 * 8):
         now = look * LOOK
         for misses, factor in ((one, 1.0), (other, 5.0)):
             if now >= 7 * 3600 + 777:
@@ -139,7 +141,7 @@ def test_after_a_jump_of_the_clock_or_a_gap_nothing_is_held_against_what_was_ask
     misses = learned(steady, 7.0)
     total = misses.counts.sum()
     later = 7 * 3600.0 + jump
-    for look in range(8):  # two minutes: less than the start-up time and the mean's minute
+    for look in range(4):  # two minutes: less than the start-up time and the mean's minute
         misses.note(later + look * LOOK, 1000.0, 10.0, LEAD)
     assert misses.counts.sum() <= total + 1
     assert misses.shares(later + 7200.0)[:, np.searchsorted(RATIOS, 4.0)].max() < 1e-3
@@ -153,9 +155,6 @@ def test_counts_fade_so_that_old_habits_are_forgotten() -> None:
 
 
 # In the plan.
-
-ODDS = learned(every_twenty_minutes).shares(30 * 3600.0)[0]
-
 
 def wanted(demand: float, forecast: float | None, price: float | None, shares: np.ndarray | None = ODDS) -> int:  # type: ignore[type-arg]
     need = Need("requests", demand, 100.0, forecast=forecast, largest=1e6, shares=shares)
