@@ -156,6 +156,7 @@ def test_counts_fade_so_that_old_habits_are_forgotten() -> None:
 
 # In the plan.
 
+
 def wanted(demand: float, forecast: float | None, price: float | None, shares: np.ndarray | None = ODDS) -> int:  # type: ignore[type-arg]
     need = Need("requests", demand, 100.0, forecast=forecast, largest=1e6, shares=shares)
     state = PlanState(peaks={"requests": 1e6}, peaks_at=0.0, since=-math.inf, last_demand_at=0.0)
