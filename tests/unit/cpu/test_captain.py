@@ -61,7 +61,7 @@ def test_beside_a_burst_allowance_headroom_goes_by_ten_seconds_and_what_is_used_
     assert wanted_quota(lull, 8.0, burst) == pytest.approx(beside_burst(0.2, 8.0 * deviation, BOUNDS.grant))
 
 
-def test_beside_a_burst_allowance_at_most_a_tenth_of_the_periods_may_want_more_than_was_saved() -> None:
+def test_beside_a_burst_allowance_at_most_a_fifth_of_the_periods_may_want_more_than_was_saved() -> None:
     state, now = CaptainState(usages=(0.1, 0.5) * 15), sample(quota=0.65)
     burst = replace(BOUNDS, burst=True)
     assert decide(state, now, 0.3, burst)[1].quota == decide(state, now, BURST_TARGET_MOST, burst)[1].quota
@@ -168,6 +168,16 @@ def test_a_target_tolerates_what_lies_below_three_times_itself() -> None:
 
 def test_no_target_lies_so_high_that_the_quota_cannot_grow() -> None:
     assert all(growth_threshold(target / 1000) < 1.0 for target in range(1000))
+    assert all(growth_threshold(target / 1000, burst=True) < 1.0 for target in range(1000))
+
+
+def test_beside_a_burst_allowance_the_quota_grows_on_less_throttling_and_for_small_targets_on_as_much() -> None:
+    """A throttled period says there that what was saved is spent too."""
+    assert all(growth_threshold(target / 1000, burst=True) == growth_threshold(target / 1000) for target in range(100))
+    burst = replace(BOUNDS, burst=True)
+    busy = CaptainState(usages=(0.3,) * 30, excess=1.0)
+    assert decide(busy, sample(throttled=5, usage=0.3, quota=0.3), 0.2, burst)[0].boost > 0.0
+    assert decide(busy, sample(throttled=5, usage=0.3, quota=0.3), 0.2, BOUNDS)[0].boost == 0.0
 
 
 def test_the_pods_own_throttling_neither_raises_nor_cuts() -> None:
