@@ -89,6 +89,11 @@ def judged(figures: Mapping[str, float | None]) -> list[tuple[str, ...]]:
     return made
 
 
+def unmet(figures: Mapping[str, float | None]) -> list[str]:
+    """Sentences on figures that miss what was asked of them."""
+    return [f"{key} is {value} where {bound} was asked." for key, value, bound, met in judged(figures) if met == _yes(False)]
+
+
 def losses(rows: Sequence[Row]) -> list[str]:
     """Sentences on what fell short, or one that says that nothing did."""
     rows = [row for row in rows if not row.variant]
@@ -110,7 +115,7 @@ def losses(rows: Sequence[Row]) -> list[str]:
 
 def terminal(rows: Sequence[Row], figures: Mapping[str, float | None]) -> str:
     text = [table(HEADER, lines(rows)), "", table(("summary", "value"), [(key, _figure(value)) for key, value in figures.items()])]
-    return "\n".join([*text, "", *losses(rows)])
+    return "\n".join([*text, "", *unmet(figures), *losses(rows)])
 
 
 def write_json(path: Path, rows: Sequence[Row], figures: Mapping[str, float | None], scope: Mapping[str, object]) -> None:
@@ -152,7 +157,7 @@ def write_page(folder: Path, rows: Sequence[Row], figures: Mapping[str, float | 
         "",
         "## Where it falls short",
         "",
-        *(f"- {sentence}" for sentence in losses(rows)),
+        *(f"- {sentence}" for sentence in (*unmet(figures), *losses(rows))),
         "",
         "Why, and what was tried: [the captain](../designs/0008-cpu-control.md), [the tower](../designs/0004-tower.md).",
         "",

@@ -121,6 +121,11 @@ def test_what_falls_short_is_said_in_a_sentence() -> None:
     assert "2.00 % slow requests" in said[1]
 
 
+def test_figures_that_miss_what_was_asked_are_said_and_no_others() -> None:
+    said = report.unmet({"saving_vs_one_target_mean_percent": 15.9, "cores_ratio_vs_autothrottle_h": 0.86, "objective_met_share": None, "other": 1.0})
+    assert said == ["`saving_vs_one_target_mean_percent` is 15.9 where >= 17 was asked."]
+
+
 def test_a_run_of_peers_alone_claims_nothing_of_flyball() -> None:
     assert report.losses([row("k8s-cpu-fast", 10.0, tuning=PER_CELL)]) == ["Flyball was not among the policies that were run."]
 
