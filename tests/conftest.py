@@ -40,8 +40,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick ones first: what is wrong shows early. On the node those first that look at the whole machine, while no cluster is up beside theirs."""
-    items.sort(key=lambda item: (_rank(item), not item.nodeid.startswith("tests/node/test_local_cluster.py")))
+    """Quick ones first: what is wrong shows early. On the node those first that look at the whole machine, while no cluster is up beside theirs, and
+    the demo last, when the other line of tests is through: on a machine that they slow down there is nothing to save."""
+    first, last = "tests/node/test_local_cluster.py", "tests/node/test_demo.py"
+    items.sort(key=lambda item: (_rank(item), not item.nodeid.startswith(first), item.nodeid.startswith(last)))
 
 
 @pytest.hookimpl(wrapper=True)
