@@ -18,25 +18,11 @@ from tests.node.agentkit import (
     agent_of,
     burst,
     given_back,
-    install,
     quota,
     wait,
 )
 
 pytestmark = pytest.mark.node
-
-
-@pytest.fixture(scope="module")
-def installed(node_cluster: Cluster) -> Cluster:
-    install(node_cluster)
-    return node_cluster
-
-
-@pytest.fixture
-def renewer(installed: Cluster) -> Iterator[Renewer]:
-    renewer = Renewer(installed)
-    yield renewer
-    renewer.stop()
 
 
 @pytest.fixture

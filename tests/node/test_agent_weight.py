@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hack.cluster import Cluster
-from tests.node.agentkit import IMAGE, AgentProcess, Renewer, Workload, agent_of, apply, install, wait
+from tests.node.agentkit import IMAGE, AgentProcess, Renewer, Workload, agent_of, apply, wait
 
 pytestmark = pytest.mark.node
 
@@ -18,19 +18,6 @@ UP = 199  # within the dead band of 2 %
 CONTAINER = {"resources": {"requests": {"cpu": "200m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}}}
 # Busy in the background until the file is there.
 WORK = "(while [ ! -e /tmp/stop ]; do :; done) > /dev/null 2>&1 < /dev/null &"
-
-
-@pytest.fixture(scope="module")
-def installed(node_cluster: Cluster) -> Cluster:
-    install(node_cluster)
-    return node_cluster
-
-
-@pytest.fixture
-def renewer(installed: Cluster) -> Iterator[Renewer]:
-    renewer = Renewer(installed)
-    yield renewer
-    renewer.stop()
 
 
 def plan(workload: Workload, **change: Any) -> None:

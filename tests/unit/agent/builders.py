@@ -186,3 +186,21 @@ class Node:
         assert self.quota() < 40_000
         assert self.burst() > 0
         return self
+
+
+class Crowd:
+    """Tasks wait as told."""
+
+    def __init__(self, *, stalls: bool = False) -> None:
+        self.total, self.stalls, self.closed, self.idle = 0.0, stalls, False, 0.0
+
+    def read(self) -> float:
+        return self.total
+
+    def close(self) -> None:
+        self.closed = True
+
+    def run(self, node: Node, seconds: int, *, waited: float, cores: float) -> None:
+        for _ in range(seconds):
+            self.total += waited
+            node.run(1, cores=cores)

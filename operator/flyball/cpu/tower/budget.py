@@ -60,6 +60,10 @@ class Proposal:
     wait_seconds: float = 0.0
     """How long nothing is to rise: until a cut shows in the readings in full."""
 
+    def staying(self, pressure: float, why: str) -> Proposal:
+        """The same readings, and what is made of them instead: targets stay at `pressure`."""
+        return replace(self, pressure=pressure, message=f"{self.message.rpartition(': ')[0]}: {why}")
+
 
 def propose(state: TowerState, observation: Observation, settings: Settings) -> tuple[TowerState, Proposal]:
     """The next pressure. With several objectives the most careful proposal wins."""

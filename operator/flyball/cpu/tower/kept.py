@@ -8,8 +8,6 @@ without them, nine of ten minutes had targets of zero, 27 % saved and 1.95 % of 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from flyball.cpu.tower.budget import Proposal, minutes_since
 from flyball.cpu.tower.types import Observation, Reason, Settings, TowerState
 
@@ -33,8 +31,7 @@ def kept(before: TowerState, proposal: Proposal, observation: Observation, setti
         share += RISE_PER_MINUTE * minutes
     elif proposal.reason is Reason.SPEND and share > 0.0:
         share -= FALL_PER_MINUTE * minutes
-        message = proposal.message.replace(": targets rise", ": less of the grants is kept, targets stay")
-        proposal = replace(proposal, pressure=min(before.pressure, proposal.pressure), message=message)
+        proposal = proposal.staying(min(before.pressure, proposal.pressure), "less of the grants is kept, targets stay.")
     return min(1.0, max(0.0, share)), proposal
 
 

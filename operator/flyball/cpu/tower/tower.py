@@ -50,8 +50,8 @@ def _steered(known: TowerState, observation: Observation, settings: Settings) ->
     state, proposal = POLICIES[settings.policy](known, observation, settings)
     if state.blame.cause and state.pressure > known.pressure:
         # What a cause elsewhere hides would not be seen.
-        message = f"{proposal.message.rpartition(': ')[0]}: targets stay, for too little would be seen of what more would do."
-        proposal = replace(proposal, pressure=known.pressure, reason=Reason.HOLD, message=message)
+        stays = proposal.staying(known.pressure, "targets stay, for too little would be seen of what more would do.")
+        proposal = replace(stays, reason=Reason.HOLD)
     share, proposal = keeping.kept(known, proposal, observation, settings)
     return replace(state, pressure=proposal.pressure, kept=share), proposal
 
