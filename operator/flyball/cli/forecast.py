@@ -37,6 +37,13 @@ PEAK_REPLICAS = 10
 @click.option("--capacity", type=click.FloatRange(min=0, min_open=True), help="Demand a replica carries; default: a tenth of the largest.")
 @click.option("--ready-after", default="2m", show_default=True, help="Time from asking for a replica until it serves.")
 @click.option("--quantile", type=click.FloatRange(50, 99.9), default=95, show_default=True, help="Percent of the time that the forecast should do.")
+@click.option(
+    "--short-minute",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="What a minute with too few replicas costs, in minutes of a replica (cost.shortMinute over a sixtieth of cost.replicaHour). Replicas are "
+    "chosen by it then; --quantile is that of the band alone.",
+)
 @click.option("--min-replicas", type=click.IntRange(0), default=1, show_default=True)
 @click.option("--max-replicas", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with plots, e.g. report.html.")
@@ -49,6 +56,7 @@ def command(
     capacity: float | None,
     ready_after: str,
     quantile: float,
+    short_minute: float | None,
     min_replicas: int,
     max_replicas: int,
     output: Path | None,
@@ -65,7 +73,7 @@ def command(
         lead = duration.seconds(ready_after)
         times, series = grid(values)
         carries = capacity or max((value for value in series if math.isfinite(value)), default=0.0) / PEAK_REPLICAS or 1.0
-        settings = PlanSettings(minimum=min_replicas, maximum=max(min_replicas, max_replicas))
+        settings = PlanSettings(minimum=min_replicas, maximum=max(min_replicas, max_replicas), short_price=short_minute)
         result = _played(times, series, settings, carries, lead, quantile / 100, quiet=as_json)
         second = _second(times, series, result, lead, quiet=as_json)
     except (TooShort, ValueError) as error:

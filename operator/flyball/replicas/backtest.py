@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from flyball.forecast import Engine, Forecast, Reason
+from flyball.replicas.misses import Misses
 from flyball.replicas.plan import decide
 from flyball.replicas.types import Need, Observation, PlanSettings, PlanState
 
@@ -23,6 +24,7 @@ WARM_UP_MINUTES = 1440
 LEAST_MINUTES = WARM_UP_MINUTES + 720
 """Half a day to score is the least that says anything."""
 HORIZONS = (1, 5, 15, 60)
+MEDIAN = 0.5
 SOME_SKILL = 0.05
 """Five percent less error than the last value: below, one day's luck decides the sign."""
 
@@ -128,7 +130,8 @@ class _Replicas:
 def play(
     times: Sequence[float], values: Sequence[float], settings: PlanSettings, capacity: float, ready_after_seconds: float, quantile: float
 ) -> Iterator[float | Backtest]:
-    """Yields the share done, 0 to 1, every now and then, and the result at last. `times`: ends of minutes; NaN values are missing.
+    """Yields the share done, 0 to 1, every now and then, and the result at last. `times`: ends of minutes; NaN values are missing. `quantile`: that
+    the forecast is taken at, and of the band; where the settings have a price of a short minute, of the band alone.
 
     Raises TooShort for less than a day and a half, or a series without demand.
     """
@@ -145,8 +148,11 @@ def play(
     engine = Engine(1)
     result = Backtest([], [], [], [], {horizon: Score() for horizon in HORIZONS}, [], "")
     first = max(settings.minimum, 1)
-    ahead, reactive = Outcome("with forecasts"), Outcome("demand of now alone, as an HPA")
-    runs = (_Replicas(ahead, settings, first, delay), _Replicas(reactive, settings, first, delay))
+    price = "" if settings.short_price is None else f", a short minute at {settings.short_price:g} minutes of a replica"
+    ahead, reactive = Outcome(f"with forecasts{price}"), Outcome("demand of now alone, as an HPA")
+    runs = (_Replicas(ahead, settings, first, delay), _Replicas(reactive, replace(settings, short_price=None), first, delay))
+    misses = Misses() if settings.short_price is not None else None
+    taken = quantile if misses is None else MEDIAN
     made: dict[int, Forecast] = {}
     longest = max(*HORIZONS, delay)
     for index, (time, value) in enumerate(zip(times, values, strict=True)):
@@ -155,10 +161,11 @@ def play(
         forecast = made[minute] = engine.forecast()
         made.pop(minute - longest - 1, None)
         usable = bool(forecast.usable[0]) and forecast.reasons[0] is not Reason.NO_SKILL
-        most = forecast.most(0, delay * float(MINUTE), quantile) if usable else None
-        need = Need("demand", value, capacity, 0.0 if math.isfinite(value) else math.inf, most)
-        runs[0].step(minute, need, scored)
-        runs[1].step(minute, replace(need, forecast=None), scored)
+        most = forecast.most(0, delay * float(MINUTE), taken) if usable else None
+        need = Need("demand", value, capacity, 0.0 if math.isfinite(value) else math.inf)
+        shares = misses.look(time, value, most, delay * float(MINUTE)) if misses else None
+        runs[0].step(minute, replace(need, forecast=most, shares=shares), scored)
+        runs[1].step(minute, need, scored)
         if scored and math.isfinite(value):
             _score(result, made, minute, index, values, quantile)
             earlier = made.get(minute - delay)

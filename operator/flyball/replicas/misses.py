@@ -107,6 +107,14 @@ class Misses:
                 self.minute = (ratio, ready[0][2])
         self.at = now
 
+    def look(self, now: float, demand: float, forecast: float | None, lead_seconds: float, *, teaches: bool = True) -> Array | None:
+        """The shares (ratios,) that hold for what is expected now, None until learned; then the look is learned from, if it teaches anything."""
+        base = expected(demand, forecast)
+        shares = self.shares(now)[self.klass(now, base)] if base > 0 and self.learned(now) else None
+        if teaches:
+            self.note(now, demand, base, lead_seconds)
+        return shares
+
     def learned(self, now: float) -> bool:
         return now - self.began >= LEAST_SECONDS
 
@@ -164,6 +172,11 @@ class Misses:
             self.bursts.append((end, demand))
         while self.bursts[0][0] <= now - BURST_SECONDS:
             self.bursts.popleft()
+
+
+def expected(demand: float, forecast: float | None) -> float:
+    """What replicas asked for now are made for, before any headroom: the larger of what is measured and what is forecast, as far as known."""
+    return max(0.0, *(its for its in (demand, forecast) if its is not None and math.isfinite(its)), 0.0)
 
 
 def cheapest(base: Array, shares: Array, price: Array) -> Array:

@@ -27,11 +27,11 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_figures_for_machines_and_a_page_for_people(history: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    done = CliRunner().invoke(main, ["forecast", "--csv", str(history), "--json", "--capacity", "100", "-o", str(page)])
+    done = CliRunner().invoke(main, ["forecast", "--csv", str(history), "--json", "--capacity", "100", "--short-minute", "50", "-o", str(page)])
     assert done.exit_code == 0, done.output
     figures = json.loads(done.stdout)
     assert figures["horizons"]["15"]["count"] > 600
-    assert figures["policies"][0]["name"] == "with forecasts"
+    assert figures["policies"][0]["name"] == "with forecasts, a short minute at 50 minutes of a replica"
     assert figures["policies"][0]["replica_hours"] > 0
     text = page.read_text()
     assert text.count("<svg") == 2

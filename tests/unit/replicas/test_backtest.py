@@ -11,12 +11,20 @@ import pytest
 from flyball.replicas.backtest import LEAST_MINUTES, WARM_UP_MINUTES, Backtest, TooShort, play
 from flyball.replicas.types import PlanSettings
 
+SETTINGS = PlanSettings(maximum=50)
 START = 1_700_000_040.0 - 1_700_000_040.0 % 60
 
 
-def played(demand: Callable[[int], float], minutes: int = LEAST_MINUTES, *, capacity: float = 100.0, lead: float = 300.0) -> Backtest:
+def played(
+    demand: Callable[[int], float],
+    minutes: int = LEAST_MINUTES,
+    *,
+    capacity: float = 100.0,
+    lead: float = 300.0,
+    settings: PlanSettings = SETTINGS,
+) -> Backtest:
     times = [START + 60.0 * minute for minute in range(minutes)]
-    *shares, result = play(times, [demand(minute) for minute in range(minutes)], PlanSettings(maximum=50), capacity, lead, 0.95)
+    *shares, result = play(times, [demand(minute) for minute in range(minutes)], settings, capacity, lead, 0.95)
     assert shares == sorted(shares)
     assert isinstance(result, Backtest)
     return result
@@ -64,3 +72,16 @@ def test_too_short_a_series_is_told_what_is_missing() -> None:
 def test_a_series_of_zeros_is_told_as_one() -> None:
     with pytest.raises(TooShort, match="zero throughout"):
         list(play([60.0 * minute for minute in range(LEAST_MINUTES)], [0.0] * LEAST_MINUTES, PlanSettings(), 1.0, 60.0, 0.95))
+
+
+def test_a_price_of_short_minutes_buys_the_replicas_that_surges_need() -> None:
+    chance = random.Random(3)
+    surges = [chance.random() < 0.03 for _ in range(LEAST_MINUTES)]
+
+    def surging(minute: int) -> float:
+        return 2000.0 if surges[minute] else 1000.0
+
+    priced, reactive, _ = played(surging, settings=PlanSettings(maximum=50, short_price=5_000.0)).outcomes
+    assert "5000 minutes of a replica" in priced.name
+    assert priced.short_minutes < reactive.short_minutes / 4
+    assert priced.replica_hours > 1.3 * reactive.replica_hours

@@ -32,7 +32,7 @@ from flyball.kube import paths
 from flyball.kube.client import Kube, KubeError
 from flyball.kube.events import Recorder
 from flyball.kube.pods import PodCache
-from flyball.replicas import Decision, Observation, PlanState, decide
+from flyball.replicas import Decision, Need, Observation, PlanState, decide
 from flyball.replicas import Reason as PlanReason
 from flyball.replicas import schedule as schedules
 from flyball.runtime.metrics import Metrics
@@ -135,7 +135,7 @@ class Controller:
         ready = sum(pod.ready_at is not None for pod in pods)
         signals.watch_starts(memory.learned, pods, now)
         lead = signals.lead(spec, memory.learned, now)
-        seen = self._seen(pas, readings, memory.learned)
+        seen = self._seen(pas, readings, memory.learned, lead.seconds)
         await signals.read_utilisation(self._joint, self._outage, namespace, pods, memory.learned, now)
 
         hpa = verdict.hpa if spec.via is Via.HPA_FLOOR else None
@@ -144,7 +144,7 @@ class Controller:
         floor, _ = schedules.floor(_schedules(pas), now, horizon)
         observation = Observation(
             time=now,
-            needs=tuple(signals.weigh(signals.need(its, horizon, quantile, now), spec, memory.learned, lead.seconds, now) for its in seen),
+            needs=tuple(self._weighed(pas, signals.need(its, horizon, quantile, now), lead.seconds, memory.learned.utilisation, now) for its in seen),
             current=current,
             ready=ready,
             utilisation=memory.learned.utilisation,
@@ -185,12 +185,17 @@ class Controller:
             found.append(await signals.read_demand(client, self._outage, pas, demand, now, allow))
         return found
 
-    def _seen(self, pas: PredictiveAutoscaler, readings: list[Reading], learned: Learned) -> list[Seen]:
+    def _weighed(self, pas: PredictiveAutoscaler, need: Need, lead: float, utilisation: float, now: float) -> Need:
+        misses = self.forecasts.misses((pas.metadata.namespace, pas.metadata.name, need.name))
+        return signals.weigh(need, misses, lead, utilisation, now)
+
+    def _seen(self, pas: PredictiveAutoscaler, readings: list[Reading], learned: Learned, lead: float) -> list[Seen]:
         namespace, name = pas.metadata.namespace, pas.metadata.name
+        lead_counts = lead if signals.priced(pas.spec) else None
         found = []
         for demand, reading in zip(pas.spec.demands, readings, strict=True):
             with contextlib.suppress(SignalError):  # the reading has told it
-                self.forecasts.follow((namespace, name, demand.name), signals.query(demand, namespace, self._settings.allow_promql))
+                self.forecasts.follow((namespace, name, demand.name), signals.query(demand, namespace, self._settings.allow_promql), lead_counts)
             ahead = self.forecasts.ahead((namespace, name, demand.name))
             carries = signals.carried(demand, pas.spec, learned)
             learns = demand.stated_capacity is None

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from flyball.crosscheck.check import AHEAD_SECONDS, CrossCheck
 from flyball.forecast import Engine, Forecast, Reason
+from flyball.replicas.misses import Misses, expected
 from flyball.signals.answers import SignalError
-from flyball.signals.demand import STEP_SECONDS, DemandQuery
+from flyball.signals.demand import BEHIND_SECONDS, STEP_SECONDS, DemandQuery
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ SLICE_SECONDS = 0.03
 KEPT_MINUTES = 120
 """Minutes noted while a cohort reads its history."""
 RETRY_SECONDS = 60.0
+MEDIAN = 0.5
+"""Of the forecast, where a short minute has a price: what is beyond it is weighed by the series' own past."""
 JUMP_SECONDS = 300.0
 """A clock that goes back further than this makes the engines' past a future: they begin anew."""
 
@@ -45,6 +48,15 @@ class _Followed:
     """Minute (its end) -> demand."""
     cohort: _Cohort | None = None
     place: int = 0
+    lead: float | None = None
+    """Seconds until a replica serves, where a short minute has a price."""
+    misses: Misses | None = None
+    """Kept where there is a lead, from when the history is learned."""
+
+    @property
+    def new(self) -> bool:
+        """Whether its history is still to be read: for the forecast, or for what a short minute costs."""
+        return self.cohort is None or (self.lead is not None and self.misses is None)
 
 
 @dataclass(slots=True)
@@ -57,6 +69,34 @@ class _Cohort:
 
     def foretell(self) -> None:
         self.forecast, self.told = self.engine.forecast(), {}
+
+
+@dataclass(slots=True)
+class _Lesson:
+    """What a short minute costs a series, learned along while its history is."""
+
+    place: int
+    lead: float
+    misses: Misses = field(default_factory=Misses)
+
+    def learn(self, forecast: Forecast, demand: float) -> None:
+        """A minute of history, and what was forecast at its end."""
+        ahead = Ahead(forecast, self.place)
+        most = ahead.most(self.lead + BEHIND_SECONDS, MEDIAN) if ahead.usable else None
+        self.misses.note(forecast.time, demand, expected(demand, most), self.lead)
+
+
+class _Slices:
+    """Long work in slices that leave the event loop free."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    async def rest(self) -> None:
+        """Leave the loop to others for as long as was worked, once a slice is over."""
+        if (worked := time.monotonic() - self._began) > SLICE_SECONDS:
+            await asyncio.sleep(worked)
+            self._began = time.monotonic()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,13 +170,17 @@ class Forecasts:
         self.check: CrossCheck | None = None
         """Is told what is seen and forecast."""
 
-    def follow(self, series: Series, query: DemandQuery) -> None:
-        """This series is wanted; another expression makes another series of it."""
+    def follow(self, series: Series, query: DemandQuery, lead: float | None = None) -> None:
+        """This series is wanted; another expression makes another series of it. `lead`: where a short minute has a price, seconds until a replica
+        serves; what earlier demand did to what was expected of it is learned then (`misses`)."""
         known = self._series.get(series)
         if known is None or known.query != query:
             self._drop(series)
-            self._series[series] = _Followed(query)
+            known = self._series[series] = _Followed(query)
             self._demands.setdefault(series[:2], set()).add(series[2])
+        known.lead = lead
+        if lead is None:
+            known.misses = None
 
     def forget(self, namespace: str, name: str, keep: frozenset[str] = frozenset()) -> None:
         """The object, or its demands but those to keep, are gone."""
@@ -165,6 +209,11 @@ class Forecasts:
             outdone = self.check is not None and self.check.outdone(series)
             ahead = cohort.told[place] = Ahead(followed.cohort.forecast, place, float(cohort.engine.history.peak[place]), outdone)
         return ahead
+
+    def misses(self, series: Series) -> Misses | None:
+        """What a headroom is worth on this series; None where nobody asked, or before its history is learned. Looks learn into it."""
+        followed = self._series.get(series)
+        return followed.misses if followed else None
 
     async def run(self) -> None:
         """Take a step each minute and newcomers in; ends only when cancelled."""
@@ -203,7 +252,7 @@ class Forecasts:
 
     async def admit(self) -> bool:
         """Read and learn the history of newcomers, who then are a cohort. False when Prometheus does not do its part."""
-        newcomers = [series for series, followed in self._series.items() if followed.cohort is None]
+        newcomers = [series for series, followed in self._series.items() if followed.new]
         if not newcomers:
             return True
         end = math.floor(self._clock() / STEP_SECONDS) * STEP_SECONDS
@@ -223,12 +272,16 @@ class Forecasts:
                 history[round((moment - start) / STEP_SECONDS), place] = value
         cohort = _Cohort(Engine(len(newcomers)), newcomers)
         known = np.isfinite(history)
-        await self._learn(cohort, start, history, known)
+        leads = [followed.lead if (followed := self._series.get(series)) else None for series in newcomers]
+        lessons = [_Lesson(place, lead) for place, lead in enumerate(leads) if lead is not None]
+        await self._learn(cohort, start, history, known, lessons)
+        learned = {lesson.place: lesson.misses for lesson in lessons}
         self._cohorts.append(cohort)
         for place, (series, query) in enumerate(zip(newcomers, queries, strict=True)):
             followed = self._series.get(series)
             if followed and followed.query == query:
                 followed.cohort, followed.place = cohort, place
+                followed.misses = learned.get(place) if followed.lead is not None else None
                 if self.check:
                     self.check.began(series, start, history[:, place])
         self._step(cohort, self._clock())
@@ -237,13 +290,16 @@ class Forecasts:
         log.info("forecasts of %d series begin, with %d minutes of history at most", len(newcomers), known.sum(axis=0).max())
         return True
 
-    async def _learn(self, cohort: _Cohort, start: float, history: NDArray[np.float32], known: NDArray[np.bool_]) -> None:
-        began = time.monotonic()
+    async def _learn(self, cohort: _Cohort, start: float, history: NDArray[np.float32], known: NDArray[np.bool_], lessons: list[_Lesson]) -> None:
+        slices = _Slices()
         for row in np.flatnonzero(known.any(axis=1)):
             cohort.engine.update(start + float(row) * STEP_SECONDS, history[row])
-            if (worked := time.monotonic() - began) > SLICE_SECONDS:
-                await asyncio.sleep(worked)
-                began = time.monotonic()
+            await slices.rest()
+            if lessons:
+                forecast = cohort.engine.forecast()
+                for lesson in lessons:
+                    lesson.learn(forecast, float(history[row, lesson.place]))
+                    await slices.rest()
 
     def _step(self, cohort: _Cohort, now: float) -> bool:
         members = [self._member(cohort, index) for index in range(len(cohort.members))]
@@ -276,4 +332,4 @@ class Forecasts:
         log.warning("the clock went back: the history of %d series is read again", len(cohort.members))
         for index in range(len(cohort.members)):
             if its := self._member(cohort, index):
-                its.cohort, its.notes = None, {}
+                its.cohort, its.misses, its.notes = None, None, {}

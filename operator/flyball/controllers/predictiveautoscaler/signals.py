@@ -11,7 +11,7 @@ from flyball.api import duration
 from flyball.api.behavior import PolicyUnit, ScaleDown, ScaleUp, SelectPolicy
 from flyball.api.demand import Demand
 from flyball.api.predictiveautoscaler import PredictiveAutoscaler, PredictiveAutoscalerSpec
-from flyball.controllers.predictiveautoscaler.forecasts import Ahead
+from flyball.controllers.predictiveautoscaler.forecasts import MEDIAN, Ahead
 from flyball.controllers.shared.outage import Outage
 from flyball.kube.pods import Pod
 from flyball.replicas import Behaviour, Need, PlanSettings, Policy
@@ -24,7 +24,6 @@ from flyball.signals import demand as demands
 
 CPU_SECONDS = 60.0
 """CPU is read once a minute: cAdvisor's counters move every 10 to 30 s, and capacity is learned by the minute."""
-MEDIAN = 0.5
 OLD_FORECAST_SECONDS = 600.0
 """A forecast made longer ago than this is not gone by, as the engine itself gives up after ten minutes without values."""
 
@@ -34,8 +33,6 @@ class Learned:
     """What is kept of one object between looks. Lost with the process: then it is learned again, and the plan is careful meanwhile."""
 
     capacity: dict[str, capacities.Capacity] = field(default_factory=dict)
-    misses: dict[str, Misses] = field(default_factory=dict)
-    """Demand -> how often it was so much higher than expected; of objects that state what a short minute costs."""
     starts: dict[str, Start] = field(default_factory=dict)
     """Pod's UID -> its start."""
     utilisation: float = math.nan
@@ -158,26 +155,25 @@ def need(seen: Seen, horizon_seconds: float, quantile: float, now: float) -> Nee
     return Need(seen.demand.name, seen.value, seen.capacity, seen.age_seconds, forecast, why, largest)
 
 
+def priced(spec: PredictiveAutoscalerSpec) -> bool:
+    """Whether a short minute has a price."""
+    return spec.cost is not None and spec.cost.short_minute is not None
+
+
 def quantile(spec: PredictiveAutoscalerSpec) -> float:
-    """Of the forecast: stated, or the median where a short minute has a price, as what is beyond it is weighed by its own past."""
-    return MEDIAN if spec.cost and spec.cost.short_minute is not None else float(spec.quantile) / 100
+    """Of the forecast: stated, or the median where a short minute has a price."""
+    return MEDIAN if priced(spec) else float(spec.quantile) / 100
 
 
-def weigh(need: Need, spec: PredictiveAutoscalerSpec, learned: Learned, lead_seconds: float, now: float) -> Need:
-    """The need with what earlier demand did to what was expected of it, where a short minute has a price; the look is learned from.
+def weigh(need: Need, misses: Misses | None, lead_seconds: float, utilisation: float, now: float) -> Need:
+    """The need with what earlier demand did to what was expected of it, where that is counted; the look is learned from.
 
-    The utilisation is that of the look before, a minute old at most.
+    `utilisation` is that of the look before, a minute old at most: replicas near full use serve all they can, and that is not what was asked.
     """
-    if spec.cost is None or spec.cost.short_minute is None:
-        learned.misses.pop(need.name, None)
+    if misses is None:
         return need
-    misses = learned.misses.setdefault(need.name, Misses())
-    measured = math.isfinite(need.demand) and need.demand >= 0
-    expected = max(need.demand if measured else 0.0, need.forecast if need.forecast is not None and math.isfinite(need.forecast) else 0.0)
-    shares = misses.shares(now)[misses.klass(now, expected)] if expected > 0 and misses.learned(now) else None
-    if not learned.utilisation >= PlanSettings().saturated_at:  # replicas near full use serve all they can: that is not what was asked
-        misses.note(now, need.demand, expected, lead_seconds)
-    return replace(need, shares=shares)
+    full = utilisation >= PlanSettings().saturated_at
+    return replace(need, shares=misses.look(now, need.demand, need.forecast, lead_seconds, teaches=not full))
 
 
 def settings(spec: PredictiveAutoscalerSpec) -> PlanSettings:
