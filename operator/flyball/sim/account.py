@@ -100,11 +100,12 @@ class Account:
             slow = int(np.count_nonzero(values > limit))
             if unfinished.any():
                 # A chunk of arrivals is a minute: those of the last are at hand, the unfinished of earlier minutes are older than any objective.
-                old = np.ones(len(values), np.bool_)
+                age = np.full(len(values), math.inf)
                 if end == arrived and len(last_chunk) == len(values):
-                    old = self._arrivals.seconds - last_chunk > limit
-                slow += int(np.count_nonzero(unfinished & old))
-            ordered = np.sort(np.where(unfinished, np.float32(math.inf), values))
+                    age = self._arrivals.seconds - last_chunk
+                slow += int(np.count_nonzero(unfinished & (age > limit)))
+                values = np.where(unfinished, np.where(age > limit, math.inf, age), values)
+            ordered = np.sort(values)
             rows.append((len(values), slow, _quantile(ordered, 0.5), _quantile(ordered, 0.99), _quantile(ordered, 1.0)))
         total, slow_counts, p50, p99, worst = (np.array(column) for column in zip(*rows, strict=True)) if rows else (np.zeros(0),) * 5
         cores = np.array(self._by_minute).reshape(count, 2, self._services).sum(axis=2)

@@ -22,7 +22,8 @@ class Minutes:
     """Of these: later than their objective, or unfinished and already older when the run ended."""
     p50: Floats
     p99: Floats
-    """Seconds; infinite where the quantile falls on a request that never ended, NaN without requests."""
+    """Seconds; infinite where the quantile falls on a request that never ended, NaN without requests. A request that was under way when the run ended
+    counts with its age as long as that is within its objective."""
     worst: Floats
     quota: Floats
     """Mean cores of quota in force, over all containers that serve."""

@@ -61,6 +61,13 @@ def test_a_request_that_never_ends_is_slow_once_it_is_older_than_the_objective()
     assert np.isinf(result.minutes.p99[0])
 
 
+def test_a_request_under_way_when_the_run_ends_counts_with_its_age_while_that_is_within_the_objective() -> None:
+    result = play(single(1000.0), [59.5], seconds=60)
+    assert result.minutes.slow.tolist() == [0]
+    assert result.minutes.p99[0] == pytest.approx(0.5, abs=1e-3)
+    assert result.worst_minute_ratio() == pytest.approx(0.5 / result.objective_seconds, abs=1e-3)
+
+
 def test_a_minute_is_where_a_request_arrived_not_where_it_ended() -> None:
     result = play(single(2.0), [59.0], seconds=120)
     assert result.minutes.slow.tolist() == [1, 0]
