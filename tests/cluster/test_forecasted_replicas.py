@@ -1,6 +1,7 @@
 """Replicas asked for before the load rises: the operator, its forecasts and a real Prometheus that holds two days of a load; no pod runs.
 
-Beside the object whose forecast is the engine's stand three whose forecasts are broken on purpose: they do as the demand of now asks, no less.
+Beside the object whose forecast is the engine's stand one to whom a short minute has a price, and three whose forecasts are broken on purpose: they
+do as the demand of now asks, no less.
 """
 
 from __future__ import annotations
@@ -29,20 +30,25 @@ pytestmark = pytest.mark.cluster
 AHEAD_SECONDS = 75
 """From the start of the operator until the load rises: reading and learning two days takes 32 s of it, twice that on a busy machine."""
 CAPACITY = 100
+PRICED, SMALL_CAPACITY = "priced", 20
+"""At its median the load to come needs 22 of these, and 24 in some minutes; a short one costs 100 minutes of a replica."""
 NEEDED_LOW, ASKED_AHEAD, NEEDED_HIGH = 1, 3, 5
 """By the demand before, by the forecast at least, and by the demand after."""
 
 
 @pytest.fixture
 def front(api_cluster: Cluster, api_namespace: str) -> Namespace:
-    """Four Deployments of one replica, each with its object; all serve the same load."""
+    """Five Deployments of one replica, each with its object; all serve the same load."""
     install_flyball(api_cluster)
     namespace = Namespace(api_cluster, api_namespace)
-    for name in ("web", *WAYS):
+    for name in ("web", PRICED, *WAYS):
+        capacity = SMALL_CAPACITY if name == PRICED else CAPACITY
         body = minimal_pas(name)
         del body["metadata"]["namespace"]
-        body["spec"] |= {"scaleTargetRef": {"name": name}, "mode": "Enforce", "readyAfter": "5m"}
-        body["spec"]["demands"] = [{"name": "requests", "counter": {"metric": "requests_total"}, "capacity": str(CAPACITY)}]
+        body["spec"] |= {"scaleTargetRef": {"name": name}, "mode": "Enforce", "readyAfter": "5m", "maxReplicas": 100}
+        body["spec"]["demands"] = [{"name": "requests", "counter": {"metric": "requests_total"}, "capacity": str(capacity)}]
+        if name == PRICED:
+            body["spec"]["cost"] = {"replicaHour": "0.06", "maxPerHour": "6", "shortMinute": "0.1"}
         namespace.apply(deployment(name), body)
     return namespace
 
@@ -107,11 +113,14 @@ def test_replicas_are_asked_for_before_the_load_rises_and_broken_forecasts_fall_
     # The other objects' looks come within seconds of this one's.
     assert poll(lambda: usable(front, "nothing") == ("False", "Implausible"), rises - time.time()), status(front, "nothing")
     assert poll(lambda: usable(front, "web")[0] == "True", rises - time.time()), status(front, "web")
+    assert poll(lambda: replicas(front, PRICED) >= CAPACITY / SMALL_CAPACITY * ASKED_AHEAD, rises - time.time()), status(front, PRICED)
+    assert poll(lambda: "short minutes they save" in json.dumps(status(front, PRICED)), rises - time.time()), status(front, PRICED)
     for name in WAYS:
         assert replicas(front, name) == NEEDED_LOW, status(front, name)
 
     asked = replicas(front, "web")
     assert poll(lambda: served(operator) > 0.8 * HIGH, rises + 120 - time.time()), operator.log()
     assert replicas(front, "web") >= asked, "what was there in time has been taken away"
+    assert 22 <= replicas(front, PRICED) <= 30, status(front, PRICED)
     for name in WAYS:
         assert poll(lambda name=name: NEEDED_HIGH - 1 <= replicas(front, name) <= NEEDED_HIGH, 20), status(front, name)

@@ -29,6 +29,10 @@ class Estimates:
     reactive: int | None
     """None: no demand is known."""
     proactive: int | None
+    beyond: int
+    """Of these: beyond what is expected, because they cost less than the short minutes they save."""
+    guessed: bool
+    """`beyond` is a guess, as demand has not been seen for long."""
     complete: bool
     """Whether all demands are known, so that fewer replicas may be believed."""
     lean: int | None
@@ -48,7 +52,7 @@ def known(need: Need, settings: PlanSettings) -> bool:
 def estimate(observation: Observation, settings: PlanSettings, peaks: Mapping[str, float]) -> Estimates:
     """Both estimates; `peaks`: the largest demand of late by name."""
     reactive, proactive, lean, governing, doubts = None, None, None, "", []
-    idle = True
+    beyond, guessed, idle = 0, False, True
     for need in observation.needs:
         largest = max(need.largest if math.isfinite(need.largest) else 0.0, peaks.get(need.name, 0.0))
         believed, doubt = _forecast(need, settings, largest)
@@ -67,6 +71,9 @@ def estimate(observation: Observation, settings: PlanSettings, peaks: Mapping[st
             ahead = _worth(expected / need.capacity, need, settings) if expected > NEGLIGIBLE * need.capacity else 0
             if ahead > max(proactive or 0, reactive or 0):
                 governing = need.name
+            if ahead > (proactive or 0):
+                beyond = ahead - replicas(expected, need.capacity)
+                guessed = beyond > 0 and need.shares is None
             proactive = max(proactive or 0, ahead)
             idle = idle and ahead == 0
     complete = bool(observation.needs) and all(known(need, settings) for need in observation.needs)
@@ -74,7 +81,7 @@ def estimate(observation: Observation, settings: PlanSettings, peaks: Mapping[st
     if saturated:
         asked = replicas(observation.ready * observation.utilisation, settings.utilisation)
         reactive, lean, idle = max(reactive or 0, asked), max(lean or 0, asked), False
-    return Estimates(reactive, proactive, complete, lean, idle and complete, saturated, governing, tuple(doubts))
+    return Estimates(reactive, proactive, beyond, guessed, complete, lean, idle and complete, saturated, governing, tuple(doubts))
 
 
 def replicas(demand: float, capacity: float) -> int:

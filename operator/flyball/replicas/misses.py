@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +64,7 @@ KERNEL, BLUR = _kernel(), _blur()
 
 @dataclass(slots=True)
 class Misses:
-    """Counts of one demand. Small (16 kB), and serialisable: `state` and `restored`; going on from a state is the same as never having stopped."""
+    """Counts of one demand, 16 kB. Nothing is stored: who begins anew plays the history."""
 
     counts: Array = field(default_factory=lambda: np.zeros((BLOCKS * BURSTS, len(RATIOS) + 1)))
     began: float = math.nan
@@ -134,24 +133,6 @@ class Misses:
             self.tails = np.maximum(whole - np.cumsum(weights, axis=1), 0.0)[:, :-1] / np.maximum(whole, 1e-9)
             self.tails_at = now
         return self.tails
-
-    def state(self) -> dict[str, Any]:
-        """All that is remembered, as JSON has it but for the array."""
-        return {
-            "counts": self.counts.copy(),
-            "began": self.began,
-            "at": self.at,
-            "bases": list(self.bases),
-            "minute": self.minute,
-            "bursts": list(self.bursts),
-            "tails": None if self.tails is None else self.tails.copy(),
-            "tails_at": self.tails_at,
-        }
-
-    @classmethod
-    def restored(cls, state: dict[str, Any]) -> Misses:
-        its = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in state.items()}
-        return cls(**(its | {"bases": deque(map(tuple, state["bases"])), "bursts": deque(map(tuple, state["bursts"]))}))
 
     def _close(self) -> None:
         """The minute that ran is over."""

@@ -93,10 +93,19 @@ def _wish(observation: Observation, estimates: Estimates, settings: PlanSettings
         wants = max(reactive, ahead, keeps, least)
         return _Choice(wants, Reason.SATURATED, f"Replicas use {busy}: served demand no longer shows what is asked.")
     if ahead > reactive and ahead >= keeps:
-        return _Choice(ahead, Reason.FORECAST, f"The demand to come needs {ahead}, that of now {reactive}.")
+        return _Choice(ahead, Reason.FORECAST, _ahead(estimates, ahead, reactive))
     if keeps == current > reactive:
         return _Choice(current, Reason.TOLERANCE, f"The demand of now needs {reactive}; {settings.tolerance:.0%} more would need {estimates.lean}.")
     return _Choice(max(reactive, keeps), Reason.DEMAND, f"The demand of now needs {reactive}.")
+
+
+def _ahead(estimates: Estimates, ahead: int, reactive: int) -> str:
+    """Why there are more replicas than the demand of now needs."""
+    expected = f"The demand to come needs {ahead - estimates.beyond}, that of now {reactive}"
+    if not estimates.beyond:
+        return f"{expected}."
+    why = "until it is known how often demand is higher" if estimates.guessed else "as they cost less than the short minutes they save"
+    return f"{expected}; {estimates.beyond} more {why}."
 
 
 def _bounded(wish: _Choice, observation: Observation, settings: PlanSettings) -> tuple[_Choice, Reason | None]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyball.replicas import Need, Observation, PlanSettings, PlanState, decide
+from flyball.replicas import Decision, Need, Observation, PlanSettings, PlanState, decide
 from flyball.replicas.misses import RATIOS, Misses, cheapest, unlearned
 
 LEAD = 120.0
@@ -91,22 +91,6 @@ def test_a_dearer_short_minute_never_asks_for_fewer_replicas(base: float, prices
         assert (np.diff(found) >= 0).all() and found[0] >= 1
 
 
-def test_a_restart_from_the_state_is_no_restart() -> None:
-    whole = learned(every_twenty_minutes, 20.0)
-    half = Misses.restored(learned(every_twenty_minutes, 9.5).state())
-    both = learned(every_twenty_minutes, 10.5, half, begin=9.5 * 3600)
-    np.testing.assert_allclose(both.shares(72_000.0), whole.shares(72_000.0), rtol=0, atol=1e-9)
-    assert both.klass(72_000.0, 10.0) == whole.klass(72_000.0, 10.0)
-
-
-def test_a_state_does_not_change_with_what_it_was_taken_from() -> None:
-    misses = learned(every_twenty_minutes, 8.0)
-    state = misses.state()
-    before = state["counts"].copy()
-    learned(steady, 2.0, misses, begin=8 * 3600.0)
-    np.testing.assert_array_equal(state["counts"], before)
-
-
 def test_what_comes_later_changes_nothing_that_was_said() -> None:
     one, other = Misses(), Misses()
     for look in range(2 * 60 * 8):
@@ -129,11 +113,11 @@ def test_before_a_quarter_of_a_day_nothing_counts_as_learned() -> None:
 @pytest.mark.parametrize("demand", [math.nan, math.inf, -1.0])
 def test_a_demand_that_nobody_knows_teaches_nothing(demand: float) -> None:
     misses = learned(steady, 7.0)
-    before = misses.state()
+    at, counts = misses.at, misses.counts.copy()
     misses.note(7 * 3600.0, demand, 10.0, LEAD)
     misses.note(7 * 3600.0, 10.0, math.nan, LEAD)
-    assert misses.at == before["at"]
-    np.testing.assert_array_equal(misses.counts, before["counts"])
+    assert misses.at == at
+    np.testing.assert_array_equal(misses.counts, counts)
 
 
 @pytest.mark.parametrize("jump", [-7200.0, 7200.0])
@@ -157,11 +141,15 @@ def test_counts_fade_so_that_old_habits_are_forgotten() -> None:
 # In the plan.
 
 
-def wanted(demand: float, forecast: float | None, price: float | None, shares: np.ndarray | None = ODDS) -> int:  # type: ignore[type-arg]
+def decided(demand: float, forecast: float | None, price: float | None, shares: np.ndarray | None = ODDS) -> Decision:  # type: ignore[type-arg]
     need = Need("requests", demand, 100.0, forecast=forecast, largest=1e6, shares=shares)
     state = PlanState(peaks={"requests": 1e6}, peaks_at=0.0, since=-math.inf, last_demand_at=0.0)
     settings = PlanSettings(maximum=1000, short_price=price, tolerance=0.0)
-    return decide(state, Observation(0.0, (need,), 1, 1), settings)[1].wish
+    return decide(state, Observation(0.0, (need,), 1, 1), settings)[1]
+
+
+def wanted(demand: float, forecast: float | None, price: float | None, shares: np.ndarray | None = ODDS) -> int:  # type: ignore[type-arg]
+    return decided(demand, forecast, price, shares).wish
 
 
 def test_without_a_price_what_was_learned_changes_nothing() -> None:
@@ -172,6 +160,13 @@ def test_with_a_price_more_is_asked_for_than_is_expected() -> None:
     assert wanted(950.0, 1000.0, 1000.0) >= 20
     assert wanted(950.0, 1000.0, 1000.0, shares=None) > 10  # nothing learned yet: a headroom all the same
     assert wanted(950.0, None, 1000.0) >= 19  # and without any forecast
+
+
+def test_the_decision_says_how_many_are_expected_to_be_needed_and_how_many_are_beyond() -> None:
+    assert decided(950.0, 1450.0, None).message == "The demand to come needs 15, that of now 10."
+    learned_message, guessed = decided(950.0, 1450.0, 1000.0).message, decided(950.0, 1450.0, 1000.0, shares=None).message
+    assert "needs 15, that of now 10; " in learned_message and "as they cost less than the short minutes they save" in learned_message
+    assert "until it is known how often demand is higher" in guessed
 
 
 @given(st.floats(0.0, 5000.0), st.one_of(st.none(), st.floats(0.0, 5000.0), st.just(math.nan)), st.floats(0.0, 1e6), st.booleans())
