@@ -163,7 +163,7 @@ def test_with_a_price_more_is_asked_for_than_is_expected() -> None:
 
 
 def test_the_decision_says_how_many_are_expected_to_be_needed_and_how_many_are_beyond() -> None:
-    assert decided(950.0, 1450.0, None).message == "The demand to come needs 15, that of now 10."
+    assert decided(950.0, 1450.0, None).message.startswith("The demand to come needs 15, that of now 10. ")
     learned_message, guessed = decided(950.0, 1450.0, 1000.0).message, decided(950.0, 1450.0, 1000.0, shares=None).message
     assert "needs 15, that of now 10; " in learned_message and "as they cost less than the short minutes they save" in learned_message
     assert "until it is known how often demand is higher" in guessed
