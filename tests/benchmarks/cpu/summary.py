@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from tests.benchmarks.cpu.plan import ONE_TARGET, PER_CELL, THRESHOLDS, UNTUNED, Row
+from tests.benchmarks.cpu.runs import Score
 
 CellKey = tuple[str, str]
 BOOTSTRAPS = 10_000
@@ -29,8 +30,11 @@ def summary(rows: Sequence[Row], long_run_hours_over: float | None = None) -> di
     against_cell = savings(ours, per_cell)
     against_one = savings(ours, one)
     product = [row for row in rows if row.policy == OURS]
+    used = _by_cell(rows, OURS, lambda score: score.cores_used, burst=False)
     autothrottle = mean_cores(rows, "autothrottle", burst=False)
-    at_m = {cell: cores for cell, cores in mean_cores(rows, OURS_BY_MINUTES, burst=False).items() if _meets_m(rows, cell)}
+    by_minutes = mean_cores(rows, OURS_BY_MINUTES, burst=False)
+    at_m = {cell: cores for cell, cores in by_minutes.items() if _meets_m(rows, cell)}
+    compared = [row for row in rows if not row.burst and (row.application, row.trace) in autothrottle]
     random = {cell: value for cell, value in against_cell.items() if cell[0].startswith("random-")}
     return {
         "objective_met_share": _mean([row.score.meets("H") for row in product]),
@@ -43,6 +47,10 @@ def summary(rows: Sequence[Row], long_run_hours_over: float | None = None) -> di
         "class_burst_saving_vs_tuned_per_cell_mean_percent": _mean(savings(ours_burst, best(rows, PER_CELL, burst=True)).values()),
         "cores_ratio_vs_autothrottle_h": _ratio(ours, autothrottle),
         "cores_ratio_vs_autothrottle_m": _ratio(at_m, autothrottle),
+        "cores_ratio_vs_autothrottle_m_all_cells": _ratio(by_minutes, autothrottle),
+        "minutes_over_m_all_cells": _minutes_over(compared, OURS_BY_MINUTES),
+        "minutes_over_autothrottle_all_cells": _minutes_over(compared, "autothrottle"),
+        "use_saving_vs_one_target_mean_percent": _mean(savings(used, one).values()),
         "cores_ratio_vs_oracle_pair": _ratio(ours, mean_cores(rows, "paper-pair", burst=False)),
         "cores_ratio_vs_oracle_pair_ours": _ratio(ours, mean_cores(rows, "our-pair", burst=False)),
         "first_hour_met_share": _mean([row.score.first_hour <= 0.01 for row in product]),
@@ -70,11 +78,21 @@ def _varied(rows: Sequence[Row]) -> dict[str, float | None]:
 
 def mean_cores(rows: Iterable[Row], policy: str, *, burst: bool, tuning: str | None = None) -> dict[CellKey, float]:
     """Mean over seeds of a policy's cores by cell, under objective H. Cells with a run that was given up are left out."""
-    cores: dict[CellKey, list[float]] = {}
+    return _by_cell(rows, policy, lambda score: score.cores, burst=burst, tuning=tuning)
+
+
+def _by_cell(rows: Iterable[Row], policy: str, figure: Callable[[Score], float], *, burst: bool, tuning: str | None = None) -> dict[CellKey, float]:
+    found: dict[CellKey, list[float]] = {}
     for row in rows:
         if row.policy == policy and row.burst == burst and row.objective == "H" and tuning in (None, row.tuning):
-            cores.setdefault((row.application, row.trace), []).append(row.score.cores)
-    return {cell: float(np.mean(values)) for cell, values in cores.items() if all(map(math.isfinite, values))}
+            found.setdefault((row.application, row.trace), []).append(figure(row.score))
+    return {cell: float(np.mean(values)) for cell, values in found.items() if all(map(math.isfinite, values))}
+
+
+def _minutes_over(rows: Iterable[Row], policy: str) -> float | None:
+    """Of all its runs together."""
+    its = [row.score.minutes_over for row in rows if row.policy == policy]
+    return float(sum(its)) if its else None
 
 
 def best(rows: Iterable[Row], tuning: str, *, burst: bool) -> dict[CellKey, float]:
