@@ -1,10 +1,11 @@
 """Benchmark `cpu`: cores that the product saves against tuned peers, and whether it keeps the objective. `make bench SUITE=cpu`.
 
 QUICK=1: three cells, an hour, one seed, K8s-CPU-Fast and the paper without warm-up. HOLDOUT=1: the cells that no constant was chosen on, too; for
-the end. SEEDS=n: the first n seeds alone. APPLICATIONS=a,b and POLICIES=a,b: those alone, and nothing varied.
-CLASSES=no-burst and OBJECTIVES=H: that class, that objective alone. JOBS=n: processes (default: one a CPU). Results are kept in
-build/bench/cache/cpu, so that an interrupted run goes on; FLYBALL_BENCH_SECONDS=n interrupts it by itself. build/bench/cpu.json holds the outcome;
-a run of all policies and tuning cells writes docs/benchmarks/ as well.
+the end. SEEDS=n: the first n seeds alone. APPLICATIONS=a,b and POLICIES=a,b: those alone, and variants and the three weeks with VARIED=1 only.
+CLASSES=no-burst and OBJECTIVES=H: that class, that objective alone. HELD_SEEDS=n, HELD_POLICIES=a,b and HELD_APPLICATIONS=a,b: less of it on the
+cells held out. JOBS=n: processes (default: one a CPU). Results are kept in build/bench/cache/cpu, so that an interrupted run goes on;
+FLYBALL_BENCH_SECONDS=n interrupts it by itself. build/bench/cpu.json holds the outcome; a run of all policies and tuning cells, or DOCS=1,
+writes docs/benchmarks/ as well.
 """
 
 from __future__ import annotations
@@ -13,22 +14,19 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 from tests.benchmarks.cpu import report
-from tests.benchmarks.cpu.cells import Cell, cells, variants
+from tests.benchmarks.cpu.asked import asked
+from tests.benchmarks.cpu.cells import Cell
 from tests.benchmarks.cpu.kept import OutOfTime
 from tests.benchmarks.cpu.long_run import hours_over_kept
-from tests.benchmarks.cpu.plan import FULL, QUICK, Row, Scope, of_cell, of_variant, one_target
+from tests.benchmarks.cpu.plan import Row, Scope, of_cell, of_variant, one_target
 from tests.benchmarks.cpu.summary import summary
 
 ROOT = Path(__file__).resolve().parents[3]
 OUT = ROOT / "build" / "bench" / "cpu.json"
 PAGE = ROOT / "docs" / "benchmarks"
-QUICK_CELLS = ("social-network/diurnal", "social-network/noisy", "train-ticket/constant")
-ASKED = ("QUICK", "HOLDOUT", "SEEDS", "APPLICATIONS", "POLICIES", "CLASSES", "OBJECTIVES")
-"""What decides the scope."""
 UNFINISHED = 75
 """Exit status when the time that was given is over (EX_TEMPFAIL): the same command goes on."""
 
@@ -50,50 +48,27 @@ def compare(chosen: list[Cell], scope: Scope, pool: ProcessPoolExecutor) -> list
     return rows
 
 
-def _listed(name: str) -> list[str]:
-    return [value for value in os.environ.get(name, "").split(",") if value]
-
-
 def main() -> int:
-    quick, holdout = os.environ.get("QUICK") == "1", os.environ.get("HOLDOUT") == "1"
-    wanted, policies = _listed("APPLICATIONS"), _listed("POLICIES")
-    scope = QUICK if quick else FULL
-    scope = replace(scope, seeds=scope.seeds[: int(os.environ.get("SEEDS") or len(scope.seeds))])
-    scope = scope.only(policies) if policies else scope
-    cut = {name.lower(): _listed(name) for name in ("APPLICATIONS", "POLICIES", "CLASSES", "OBJECTIVES") if _listed(name)}
-    if "classes" in cut:
-        scope = replace(scope, classes=tuple(burst for burst in scope.classes if ("burst" if burst else "no-burst") in cut["classes"]))
-    if "objectives" in cut:
-        scope = replace(scope, minutes_objective="M" in cut["objectives"])
-    whole = not (quick or cut)
-    chosen = [cell for cell in cells(holdout=False) if not quick or cell.name in QUICK_CELLS]
-    chosen = [cell for cell in chosen if not wanted or cell.application in wanted]
-    held = [cell for cell in cells(holdout=holdout) if not wanted or cell.application in wanted] if holdout else []
+    its = asked()
     try:
         with ProcessPoolExecutor(int(os.environ.get("JOBS") or os.cpu_count() or 1)) as pool:
-            rows = compare(chosen, scope, pool)
-            held_rows = compare(held, scope, pool) if held else []
-            varied = [cell for cell in variants() if whole]
-            for made in pool.map(of_variant, varied, [scope] * len(varied)):
+            rows = compare(its.chosen, its.scope, pool)
+            held_rows = compare(its.held, its.held_scope, pool) if its.held else []
+            for made in pool.map(of_variant, its.varied, [its.scope] * len(its.varied)):
                 rows += made
-        figures = summary(rows, hours_over_kept() if whole else None)
+        figures = summary(rows, hours_over_kept() if its.three_weeks else None)
     except OutOfTime:
         print("Not finished: the time that was given is over. What has been run is kept; the same command goes on.", file=sys.stderr)
         return UNFINISHED
-    if held:
+    if its.held:
         figures.pop("random_apps_saving_ci90_low_percent")
         other = summary(held_rows)
         random = other.pop("random_apps_saving_ci90_low_percent")
         figures |= {f"{key}_holdout": value for key, value in other.items()} | {"random_apps_saving_ci90_low_percent": random}
     rows += held_rows
-    said: dict[str, object] = {"quick": quick, "holdout": holdout, "seconds": scope.seconds, "seeds": len(scope.seeds)}
-    said |= {key: " ".join(its) for key, its in cut.items()}
-    said["command"] = " ".join([*(f"{name}={os.environ[name]}" for name in ASKED if os.environ.get(name)), "make bench SUITE=cpu"])
-    report.write_json(OUT, rows, figures, said)
-    report.write_page(OUT.parent, rows, figures, said)
-    if whole:
-        report.write_json(PAGE / "cpu.json", rows, figures, said)
-        report.write_page(PAGE, rows, figures, said)
+    for folder in (OUT.parent, *([PAGE] if its.whole or os.environ.get("DOCS") == "1" else [])):
+        report.write_json(folder / OUT.name, rows, figures, its.said)
+        report.write_page(folder, rows, figures, its.said)
     print(report.terminal(rows, figures))
     print(f"\n{OUT}")
     return 0
