@@ -12,7 +12,8 @@ from itertools import count
 import numpy as np
 
 from flyball.cli.main import main
-from flyball.controllers.predictiveautoscaler.forecasts import Ahead, Forecasts, Series
+from flyball.controllers.predictiveautoscaler.ahead import Ahead
+from flyball.controllers.predictiveautoscaler.forecasts import Forecasts, Series
 from flyball.forecast import Reason
 
 WILD = (1e30, -7.0, np.inf, 3.0, np.nan)

@@ -11,8 +11,9 @@ from typing import Any, cast
 import numpy as np
 
 from flyball.api.meta import Mode
+from flyball.controllers.predictiveautoscaler.ahead import Ahead
 from flyball.controllers.predictiveautoscaler.controller import Controller
-from flyball.controllers.predictiveautoscaler.forecasts import Ahead, Forecasts
+from flyball.controllers.predictiveautoscaler.forecasts import Forecasts
 from flyball.forecast import Forecast, Reason
 from flyball.kube import paths
 from flyball.kube.client import Conflict, Kube

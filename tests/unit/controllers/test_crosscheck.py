@@ -19,8 +19,8 @@ from flyball.api.meta import Mode
 from flyball.api.predictiveautoscaler import PredictiveAutoscaler
 from flyball.cli.options import build, options
 from flyball.controllers.predictiveautoscaler import status
+from flyball.controllers.predictiveautoscaler.ahead import Ahead
 from flyball.controllers.predictiveautoscaler.decisions import History
-from flyball.controllers.predictiveautoscaler.forecasts import Ahead
 from flyball.controllers.predictiveautoscaler.signals import Seen
 from flyball.controllers.predictiveautoscaler.status import Facts
 from flyball.crosscheck import theta

@@ -22,11 +22,14 @@ class Scene:
         self.now = START
         self.asked: list[tuple[float, float]] = []
         self.away = False
+        self.refused: set[DemandQuery] = set()
         self.forecasts = Forecasts(self._history, minutes * 60.0, lambda: self.now)
 
     async def _history(self, query: DemandQuery, start: float, end: float) -> dict[float, float]:
         if self.away:
             raise SignalError(NoValue.UNREACHABLE, "away")
+        if query in self.refused:
+            raise SignalError(NoValue.ERROR, "Prometheus refused the query: parse error")
         self.asked.append((start, end))
         return {start + 60.0 * index: 100.0 for index in range(int((end - start) / 60) + 1)}
 
@@ -87,6 +90,44 @@ def test_without_prometheus_newcomers_wait_and_are_asked_for_again(scene: Scene)
     scene.away = False
     assert scene.admit()
     assert scene.forecasts.ahead(WEB) is not None
+
+
+def test_a_series_whose_history_is_refused_does_not_keep_others_from_theirs_and_learns_from_now_on_in_the_end(scene: Scene) -> None:
+    scene.refused = {QUERY}
+    scene.forecasts.follow(PAY, DemandQuery("sum(rate(paid_total[60s]))", None))
+    assert not scene.admit()
+    assert scene.forecasts.ahead(PAY) is not None
+    assert scene.forecasts.ahead(WEB) is None
+    while not scene.admit():
+        assert len(scene.asked) == 1, "what was read is not read again"
+    scene.minute()
+    assert scene.forecasts.ahead(WEB) is not None
+
+
+def test_a_refusal_that_passes_costs_no_history(scene: Scene) -> None:
+    scene.refused = {QUERY}
+    assert not scene.admit()
+    scene.refused = set()
+    assert scene.admit()
+    assert scene.median() == pytest.approx(100, rel=0.05)
+
+
+def test_where_prometheus_goes_away_in_between_those_that_were_read_join_and_the_others_are_asked_for_again(scene: Scene) -> None:
+    scene.forecasts.follow(PAY, DemandQuery("sum(rate(paid_total[60s]))", None))
+    read = scene._history
+
+    async def once(query: DemandQuery, start: float, end: float) -> dict[float, float]:
+        found = await read(query, start, end)
+        scene.away = True
+        return found
+
+    scene.forecasts._read_history = once
+    assert not scene.admit()
+    assert scene.forecasts.ahead(WEB) is not None
+    assert scene.forecasts.ahead(PAY) is None
+    scene.away = False
+    assert scene.admit()
+    assert scene.forecasts.ahead(PAY) is not None
 
 
 def test_minutes_that_passed_while_the_history_was_read_are_not_lost(scene: Scene) -> None:

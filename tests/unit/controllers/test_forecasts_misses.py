@@ -8,8 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from flyball.controllers.predictiveautoscaler.forecasts import MEDIAN, Forecasts, Series
+from flyball.controllers.predictiveautoscaler.ahead import MEDIAN
+from flyball.controllers.predictiveautoscaler.forecasts import REFUSALS_MOST, Forecasts, Series
 from flyball.replicas.misses import RATIOS, cheapest
+from flyball.signals import NoValue, SignalError
 from flyball.signals.demand import BEHIND_SECONDS, DemandQuery
 
 START = 1_700_000_040.0 - 1_700_000_040.0 % 60
@@ -31,9 +33,12 @@ class Scene:
     def __init__(self, now: float, reads: int = 10**6) -> None:
         self.now = now
         self.reads = reads
+        self.refuses = False
         self.forecasts = Forecasts(self._history, now - START, lambda: self.now)
 
     async def _history(self, query: DemandQuery, start: float, end: float) -> dict[float, float]:
+        if self.refuses:
+            raise SignalError(NoValue.ERROR, "Prometheus refused the query: too many samples")
         self.reads -= 1
         return {moment: demand(moment) for moment in np.arange(start, end + 1, 60.0).tolist()} if self.reads >= 0 else {}
 
@@ -109,6 +114,21 @@ def test_a_price_that_comes_later_is_learned_for_while_the_forecast_goes_on() ->
     scene.forecasts.follow(WEB, QUERY)
     assert scene.forecasts.misses(WEB) is None
     assert scene.forecasts.ahead(WEB) is after
+
+
+def test_a_price_that_comes_when_the_history_is_refused_costs_no_forecast() -> None:
+    scene = Scene(START + 3600)
+    scene.forecasts.follow(WEB, QUERY)
+    scene.admit()
+    before = scene.forecasts.ahead(WEB)
+    scene.refuses = True
+    scene.forecasts.follow(WEB, QUERY, LEAD)
+    for _ in range(REFUSALS_MOST):
+        assert scene.forecasts.misses(WEB) is None
+        assert not asyncio.run(scene.forecasts.admit())
+    assert scene.forecasts.misses(WEB) is not None
+    assert scene.forecasts.ahead(WEB) is before
+    scene.admit()
 
 
 def test_without_a_history_it_is_learned_from_now_on() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flyball.api.demand import Demand
-from flyball.controllers.predictiveautoscaler.forecasts import Ahead
+from flyball.controllers.predictiveautoscaler.ahead import Ahead
 from flyball.controllers.predictiveautoscaler.signals import Seen, need
 from flyball.forecast import Engine
 from flyball.signals.demand import BEHIND_SECONDS

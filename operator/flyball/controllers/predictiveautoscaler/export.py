@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from flyball.controllers.predictiveautoscaler.forecasts import Ahead
+from flyball.controllers.predictiveautoscaler.ahead import Ahead
 from flyball.controllers.predictiveautoscaler.status import SHOWN_SECONDS, Facts
 from flyball.runtime.metrics import Metrics
 

@@ -17,11 +17,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from flyball.controllers.predictiveautoscaler.ahead import Ahead
+from flyball.controllers.predictiveautoscaler.learning import Lesson, learn
 from flyball.crosscheck.check import AHEAD_SECONDS, CrossCheck
-from flyball.forecast import Engine, Forecast, Reason
-from flyball.replicas.misses import Misses, expected
-from flyball.signals.answers import SignalError
-from flyball.signals.demand import BEHIND_SECONDS, STEP_SECONDS, DemandQuery
+from flyball.forecast import Engine, Forecast
+from flyball.replicas.misses import Misses
+from flyball.signals.answers import NoValue, SignalError
+from flyball.signals.demand import STEP_SECONDS, DemandQuery
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +32,11 @@ Series = tuple[str, str, str]
 
 GATHER_SECONDS = 5.0
 """Newcomers are waited for this long, so that a start with many objects makes few cohorts."""
-SLICE_SECONDS = 0.03
-"""History is learned in slices of this length; the loop has as much time for others after each."""
 KEPT_MINUTES = 120
 """Minutes noted while a cohort reads its history."""
 RETRY_SECONDS = 60.0
-MEDIAN = 0.5
-"""Of the forecast, where a short minute has a price: what is beyond it is weighed by the series' own past."""
+REFUSALS_MOST = 5
+"""After so many a minute apart a series learns from now on: its demand of now may be had although a range of it is too much for Prometheus."""
 JUMP_SECONDS = 300.0
 """A clock that goes back further than this makes the engines' past a future: they begin anew."""
 
@@ -52,6 +52,8 @@ class _Followed:
     """Seconds until a replica serves, where a short minute has a price."""
     misses: Misses | None = None
     """Kept where there is a lead, from when the history is learned."""
+    refusals: int = 0
+    """How often Prometheus answered, and its history could not be read all the same."""
 
     @property
     def new(self) -> bool:
@@ -69,82 +71,6 @@ class _Cohort:
 
     def foretell(self) -> None:
         self.forecast, self.told = self.engine.forecast(), {}
-
-
-@dataclass(slots=True)
-class _Lesson:
-    """What a short minute costs a series, learned along while its history is."""
-
-    place: int
-    lead: float
-    misses: Misses = field(default_factory=Misses)
-
-    def learn(self, forecast: Forecast, demand: float) -> None:
-        """A minute of history, and what was forecast at its end."""
-        ahead = Ahead(forecast, self.place)
-        most = ahead.most(self.lead + BEHIND_SECONDS, MEDIAN) if ahead.usable else None
-        self.misses.note(forecast.time, demand, expected(demand, most), self.lead)
-
-
-class _Slices:
-    """Long work in slices that leave the event loop free."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    async def rest(self) -> None:
-        """Leave the loop to others for as long as was worked, once a slice is over."""
-        if (worked := time.monotonic() - self._began) > SLICE_SECONDS:
-            await asyncio.sleep(worked)
-            self._began = time.monotonic()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ahead:
-    """The forecast of one series; one object from one step of its engine to the next."""
-
-    forecast: Forecast
-    place: int
-    largest: float = 0.0
-    """Largest demand that the series has seen of late."""
-    outdone: bool = False
-    """The cross-check has been clearly better for a day."""
-    _known: dict[tuple[float, float | None], float] = field(default_factory=dict)
-    """(seconds ahead, quantile or None) -> value."""
-
-    @property
-    def reason(self) -> Reason:
-        return self.forecast.reasons[self.place]
-
-    @property
-    def usable(self) -> bool:
-        """Whether the plan counts on it: a forecast without skill is no better than the demand of now, and costs more."""
-        return bool(self.forecast.usable[self.place]) and self.reason is not Reason.NO_SKILL
-
-    def point(self, seconds: float) -> float:
-        return self._at(seconds, None)
-
-    def upper(self, seconds: float, quantile: float) -> float:
-        return self._at(seconds, quantile)
-
-    def most(self, seconds: float, quantile: float) -> float:
-        """Largest demand between now and `seconds` ahead, at the quantile, and at this time of earlier days."""
-        return self.forecast.most(self.place, seconds, quantile)
-
-    def skill(self, seconds: float) -> float:
-        """1 - error / error of the better of last value and yesterday's, at the horizon nearest to `seconds`; NaN while unknown."""
-        nearest = int(np.argmin(np.abs(self.forecast.horizons * self.forecast.step_seconds - seconds)))
-        return float(np.fmin(self.forecast.skill_last[self.place, nearest], self.forecast.skill_yesterday[self.place, nearest]))
-
-    @property
-    def useful_from(self) -> float:
-        return float(self.forecast.useful_from[self.place])
-
-    def _at(self, seconds: float, quantile: float | None) -> float:
-        value = self._known.get((seconds, quantile))
-        if value is None:
-            value = self._known[seconds, quantile] = self.forecast.at(self.place, seconds, quantile)
-        return value
 
 
 class Forecasts:
@@ -251,30 +177,56 @@ class Forecasts:
             self.on_tick(time.monotonic() - started)
 
     async def admit(self) -> bool:
-        """Read and learn the history of newcomers, who then are a cohort. False when Prometheus does not do its part."""
+        """Read and learn newcomers' history; those whose could be read are a cohort then. False when some could not: they are asked for again."""
         newcomers = [series for series, followed in self._series.items() if followed.new]
         if not newcomers:
             return True
         end = math.floor(self._clock() / STEP_SECONDS) * STEP_SECONDS
         start = end - math.floor(self._history_seconds / STEP_SECONDS) * STEP_SECONDS
-        queries = [self._series[series].query for series in newcomers]
+        members, queries, history = await self._read(newcomers, start, end)
+        if members:
+            await self._join(members, queries, start, history)
+        return len(members) == len(newcomers)
+
+    async def _read(self, newcomers: list[Series], start: float, end: float) -> tuple[list[Series], list[DemandQuery], NDArray[np.float32]]:
+        """Those of the newcomers whose history could be read, by which query, and the history (minutes, series).
+
+        One whose own trouble it is (an expression that Prometheus refuses, or that is several series) must not keep the others from theirs: it is
+        left for the next time, and after REFUSALS_MOST it learns from now on.
+        """
         # As the engine takes it: a week of a thousand series is 40 MB here, and a gigabyte as Python's numbers.
         history = np.full((round((end - start) / STEP_SECONDS) + 1, len(newcomers)), np.nan, np.float32)
-        for place, query in enumerate(queries):
+        members: list[Series] = []
+        queries: list[DemandQuery] = []
+        for series in newcomers:
+            followed = self._series.get(series)
+            if followed is None:
+                continue  # it went while others were read
+            query, points = followed.query, {}
             try:
                 points = await self._read_history(query, start, end)
             except SignalError as error:
-                if not place:
-                    log.warning("the history of demands cannot be read: %s", error)
-                    return False
-                continue  # this one's own trouble: it learns from now on
+                log.warning("the history of %s/%s, %s, cannot be read: %s", *series, error)
+                if error.reason is NoValue.UNREACHABLE:
+                    break
+                followed.refusals += 1
+                if followed.refusals < REFUSALS_MOST:
+                    continue
+                if followed.cohort:  # it has its forecasts: what a short minute costs it is learned from now on
+                    followed.misses = Misses()
+                    continue
             for moment, value in points.items():
-                history[round((moment - start) / STEP_SECONDS), place] = value
+                history[round((moment - start) / STEP_SECONDS), len(members)] = value
+            members.append(series)
+            queries.append(query)
+        return members, queries, history[:, : len(members)]
+
+    async def _join(self, newcomers: list[Series], queries: list[DemandQuery], start: float, history: NDArray[np.float32]) -> None:
+        """Learn the history of these, who then are a cohort."""
         cohort = _Cohort(Engine(len(newcomers)), newcomers)
-        known = np.isfinite(history)
         leads = [followed.lead if (followed := self._series.get(series)) else None for series in newcomers]
-        lessons = [_Lesson(place, lead) for place, lead in enumerate(leads) if lead is not None]
-        await self._learn(cohort, start, history, known, lessons)
+        lessons = [Lesson(place, lead) for place, lead in enumerate(leads) if lead is not None]
+        await learn(cohort.engine, start, history, lessons)
         learned = {lesson.place: lesson.misses for lesson in lessons}
         self._cohorts.append(cohort)
         for place, (series, query) in enumerate(zip(newcomers, queries, strict=True)):
@@ -287,19 +239,7 @@ class Forecasts:
         self._step(cohort, self._clock())
         if cohort.forecast is None and cohort.engine.time:
             cohort.foretell()
-        log.info("forecasts of %d series begin, with %d minutes of history at most", len(newcomers), known.sum(axis=0).max())
-        return True
-
-    async def _learn(self, cohort: _Cohort, start: float, history: NDArray[np.float32], known: NDArray[np.bool_], lessons: list[_Lesson]) -> None:
-        slices = _Slices()
-        for row in np.flatnonzero(known.any(axis=1)):
-            cohort.engine.update(start + float(row) * STEP_SECONDS, history[row])
-            await slices.rest()
-            if lessons:
-                forecast = cohort.engine.forecast()
-                for lesson in lessons:
-                    lesson.learn(forecast, float(history[row, lesson.place]))
-                    await slices.rest()
+        log.info("forecasts of %d series begin, with %d minutes of history at most", len(newcomers), np.isfinite(history).sum(axis=0).max())
 
     def _step(self, cohort: _Cohort, now: float) -> bool:
         members = [self._member(cohort, index) for index in range(len(cohort.members))]

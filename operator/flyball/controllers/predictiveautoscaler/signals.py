@@ -11,7 +11,7 @@ from flyball.api import duration
 from flyball.api.behavior import PolicyUnit, ScaleDown, ScaleUp, SelectPolicy
 from flyball.api.demand import Demand
 from flyball.api.predictiveautoscaler import PredictiveAutoscaler, PredictiveAutoscalerSpec
-from flyball.controllers.predictiveautoscaler.forecasts import MEDIAN, Ahead
+from flyball.controllers.predictiveautoscaler.ahead import MEDIAN, Ahead
 from flyball.controllers.shared.outage import Outage
 from flyball.kube.pods import Pod
 from flyball.replicas import Behaviour, Need, PlanSettings, Policy
