@@ -70,8 +70,8 @@ generate: setup ## CRDs, the chart's copy and docs/reference from the models
 	$(PY) -m hack.generate
 
 .PHONY: image
-image: setup ## The container image as build/image/flyball.tar, with docker or else buildah
-	$(PY) -m hack.image --output build/image/flyball.tar
+image: setup ## The container image as build/image/flyball.tar, with docker or else buildah (EXTRAS=crosscheck adds statsmodels)
+	$(PY) -m hack.image --output build/image/flyball.tar $(if $(EXTRAS),--extras $(EXTRAS))
 
 .PHONY: constraints
 constraints: ## Renew constraints.txt with today's versions of all dependencies

@@ -13,9 +13,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m hack.image", description="Build Flyball's image and write it as a docker-archive.")
     parser.add_argument("--tag", default=DEFAULT_TAG, help="name of the image in the archive (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("build/image/flyball.tar"), help="where to write it (default: %(default)s)")
+    parser.add_argument("--extras", nargs="*", default=[], help="extras of pyproject.toml to build in, for example crosscheck")
     chosen = parser.parse_args()
     try:
-        made = archive(chosen.output, tag=chosen.tag)
+        made = archive(chosen.output, tag=chosen.tag, extras=chosen.extras)
     except ImageError as error:
         print(f"image: {error}", file=sys.stderr)
         return 1

@@ -13,7 +13,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,26 +34,35 @@ class ImageError(Exception):
     """The image cannot be built; the message says what to do."""
 
 
-def archive(output: Path, tag: str = DEFAULT_TAG) -> Path:
-    """Build the image `tag` and write it to `output`; an archive of the same sources is kept. Raises ImageError."""
+def archive(output: Path, tag: str = DEFAULT_TAG, extras: Sequence[str] = ()) -> Path:
+    """Build the image `tag` with these extras and write it to `output`; an archive of the same sources is kept. Raises ImageError."""
+    _check(extras)
     stamp = output.with_suffix(".digest")
-    wanted = digest(tag)
+    wanted = digest(tag, extras)
     if output.exists() and stamp.exists() and stamp.read_text() == wanted:
         return output
     output.parent.mkdir(parents=True, exist_ok=True)
     output.unlink(missing_ok=True)
     if engine_answers():
-        _run("docker", "build", "--quiet", "--tag", tag, str(ROOT))
+        _run("docker", "build", "--quiet", *_build_args(extras), "--tag", tag, str(ROOT))
         _run("docker", "save", "--output", str(output), tag)
     else:
-        _with_buildah(output, tag)
+        _with_buildah(output, tag, extras)
     stamp.write_text(wanted)
     return output
 
 
-def digest(tag: str) -> str:
+def _check(extras: Sequence[str]) -> None:
+    if extras:
+        known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        for extra in extras:
+            if extra not in known:
+                raise ImageError(f"There is no extra {extra!r}; there are {', '.join(known)}.")
+
+
+def digest(tag: str, extras: Sequence[str] = ()) -> str:
     """Everything that decides what is in the archive, as hexadecimal digits."""
-    seen = hashlib.sha256("\n".join([tag, *_recipe()]).encode())
+    seen = hashlib.sha256("\n".join([tag, *extras, *_recipe()]).encode())
     for file in _inputs():
         seen.update(f"\0{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
     return seen.hexdigest()
@@ -76,7 +86,11 @@ def _recipe() -> tuple[str, ...]:
     return (SUITE, *PACKAGES, *LEFT_OUT)
 
 
-def _with_buildah(output: Path, tag: str) -> None:
+def _build_args(extras: Sequence[str]) -> list[str]:
+    return ["--build-arg", f"EXTRAS={' '.join(extras)}"] if extras else []
+
+
+def _with_buildah(output: Path, tag: str, extras: Sequence[str]) -> None:
     if os.geteuid() != 0:
         raise ImageError("No docker engine answers, and buildah needs root here: start docker, or run this as root.")
     _install("buildah", "mmdebstrap")
@@ -88,7 +102,7 @@ def _with_buildah(output: Path, tag: str) -> None:
         _make_base(buildah, base, cache)
     # pip inside the build trusts what this machine trusts, also behind a proxy with its own authority; a mount leaves nothing in the image.
     certificates = ["--volume", "/etc/ssl/certs:/etc/ssl/certs:ro"] if Path("/etc/ssl/certs").is_dir() else []
-    arguments = ["--isolation", "chroot", *certificates, "--build-arg", f"BASE_IMAGE={base}", "--tag", tag, str(ROOT)]
+    arguments = ["--isolation", "chroot", *certificates, "--build-arg", f"BASE_IMAGE={base}", *_build_args(extras), "--tag", tag, str(ROOT)]
     _run(*buildah, "bud", *arguments)
     try:
         _run(*buildah, "push", "--quiet", tag, f"docker-archive:{output}:{tag}")

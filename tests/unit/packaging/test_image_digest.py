@@ -50,6 +50,13 @@ def test_another_name_is_another_archive(sources: Path) -> None:
     assert build.digest(TAG) != build.digest("localhost/flyball:other")
 
 
+def test_other_extras_are_another_archive_and_unknown_ones_are_refused(tmp_path: Path) -> None:
+    assert build.digest(TAG) != build.digest(TAG, ["crosscheck"])
+    with pytest.raises(build.ImageError, match=r"no extra 'statsmodel'; there are .*crosscheck"):
+        archive(tmp_path / "flyball.tar", TAG, ["statsmodel"])
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_dockerfile_copies_nothing_that_does_not_count() -> None:
     copied = {
         name
