@@ -2,10 +2,10 @@
 
 QUICK=1: three cells, an hour, one seed, K8s-CPU-Fast and the paper without warm-up. HOLDOUT=1: the cells that no constant was chosen on, too; for
 the end. SEEDS=n: the first n seeds alone. APPLICATIONS=a,b and POLICIES=a,b: those alone, and variants and the three weeks with VARIED=1 only.
-CLASSES=no-burst and OBJECTIVES=H: that class, that objective alone. HELD_SEEDS=n, HELD_POLICIES=a,b and HELD_APPLICATIONS=a,b: less of it on the
-cells held out. JOBS=n: processes (default: one a CPU). Results are kept in build/bench/cache/cpu, so that an interrupted run goes on;
-FLYBALL_BENCH_SECONDS=n interrupts it by itself. build/bench/cpu.json holds the outcome; a run of all policies and tuning cells, or DOCS=1,
-writes docs/benchmarks/ as well.
+CLASSES=no-burst and OBJECTIVES=H: that class, that objective alone. HELD_SEEDS=n, HELD_POLICIES=a,b, HELD_CLASSES=... and
+HELD_APPLICATIONS=a,b: less of it on the cells held out. JOBS=n: processes (default: one a CPU). Results are kept in build/bench/cache/cpu, so that
+an interrupted run goes on; FLYBALL_BENCH_SECONDS=n interrupts it by itself. build/bench/cpu.json holds the outcome; a run of all policies and tuning
+cells, or DOCS=1, writes docs/benchmarks/ as well.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from tests.benchmarks.cpu.plan import FULL, QUICK, Scope
 QUICK_CELLS = ("social-network/diurnal", "social-network/noisy", "train-ticket/constant")
 CLASSES, OBJECTIVES = ("no-burst", "burst"), ("H", "M")
 CUTS = ("APPLICATIONS", "POLICIES", "CLASSES", "OBJECTIVES")
-HELD = ("HELD_SEEDS", "HELD_POLICIES", "HELD_APPLICATIONS")
+HELD = ("HELD_SEEDS", "HELD_POLICIES", "HELD_CLASSES", "HELD_APPLICATIONS")
 NAMES = ("QUICK", "HOLDOUT", "SEEDS", *CUTS, "VARIED", *HELD)
 
 
@@ -45,15 +45,14 @@ def asked(env: Mapping[str, str] = os.environ) -> Asked:
         "CLASSES": CLASSES,
         "OBJECTIVES": OBJECTIVES,
         "HELD_POLICIES": policies,
+        "HELD_CLASSES": CLASSES,
     }
     known["HELD_APPLICATIONS"] = known["APPLICATIONS"]
     listed = {name: _listed(name, env, its) for name, its in known.items()}
-    scope = _cut(replace(scope, seeds=_seeds("SEEDS", env, scope.seeds)), listed["POLICIES"])
-    if listed["CLASSES"]:
-        scope = replace(scope, classes=tuple(burst for burst in scope.classes if CLASSES[burst] in listed["CLASSES"]))
+    scope = _cut(replace(scope, seeds=_seeds("SEEDS", env, scope.seeds)), listed["POLICIES"], listed["CLASSES"])
     if listed["OBJECTIVES"]:
         scope = replace(scope, minutes_objective="M" in listed["OBJECTIVES"])
-    held_scope = _cut(replace(scope, seeds=_seeds("HELD_SEEDS", env, scope.seeds)), listed["HELD_POLICIES"])
+    held_scope = _cut(replace(scope, seeds=_seeds("HELD_SEEDS", env, scope.seeds)), listed["HELD_POLICIES"], listed["HELD_CLASSES"])
     whole = not quick and not any(listed[name] for name in CUTS)
     more = whole or env.get("VARIED") == "1"
     wanted = listed["APPLICATIONS"]
@@ -73,8 +72,10 @@ def asked(env: Mapping[str, str] = os.environ) -> Asked:
     )
 
 
-def _cut(scope: Scope, policies: list[str]) -> Scope:
-    return scope.only(policies) if policies else scope
+def _cut(scope: Scope, policies: list[str], classes: list[str]) -> Scope:
+    """Of these policies and classes alone; without any named, of all."""
+    scope = scope.only(policies) if policies else scope
+    return replace(scope, classes=tuple(burst for burst in scope.classes if not classes or CLASSES[burst] in classes))
 
 
 def _seeds(name: str, env: Mapping[str, str], seeds: tuple[int, ...]) -> tuple[int, ...]:

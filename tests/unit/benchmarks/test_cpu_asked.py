@@ -17,14 +17,15 @@ def test_without_a_word_everything_is_run_but_what_is_held_out() -> None:
 
 def test_held_out_cells_may_be_given_less() -> None:
     env = {"HOLDOUT": "1", "POLICIES": "k8s-cpu-fast,flyball", "HELD_SEEDS": "1", "HELD_POLICIES": "flyball", "HELD_APPLICATIONS": "random-07"}
+    env |= {"HELD_CLASSES": "no-burst"}
     its = asked(env)
     assert not its.whole and not its.varied
     assert (its.scope.tuned, its.scope.untuned, its.scope.seeds) == (("k8s-cpu-fast",), ("flyball",), (1, 2, 3))
     assert (its.held_scope.tuned, its.held_scope.untuned, its.held_scope.seeds) == ((), ("flyball",), (1,))
+    assert its.scope.classes == (False, True) and its.held_scope.classes == (False,)
     assert {cell.application for cell in its.held} == {"random-07"} and len(its.chosen) == 6
-    assert its.said["command"] == (
-        "HOLDOUT=1 POLICIES=k8s-cpu-fast,flyball HELD_SEEDS=1 HELD_POLICIES=flyball HELD_APPLICATIONS=random-07 make bench SUITE=cpu"
-    )
+    assert str(its.said["command"]).startswith("HOLDOUT=1 POLICIES=k8s-cpu-fast,flyball HELD_SEEDS=1 HELD_POLICIES=flyball HELD_CLASSES=no-burst HELD_")
+    assert str(its.said["command"]).endswith(" HELD_APPLICATIONS=random-07 make bench SUITE=cpu")
     assert its.said["held seeds"] == "1"
 
 
