@@ -24,7 +24,7 @@ def test_held_out_cells_may_be_given_less() -> None:
     assert (its.held_scope.tuned, its.held_scope.untuned, its.held_scope.seeds) == ((), ("flyball",), (1,))
     assert its.scope.classes == (False, True) and its.held_scope.classes == (False,)
     assert {cell.application for cell in its.held} == {"random-07"} and len(its.chosen) == 6
-    assert str(its.said["command"]).startswith("HOLDOUT=1 POLICIES=k8s-cpu-fast,flyball HELD_SEEDS=1 HELD_POLICIES=flyball HELD_CLASSES=no-burst HELD_")
+    assert str(its.said["command"]).startswith("HOLDOUT=1 POLICIES=k8s-cpu-fast,flyball HELD_SEEDS=1 HELD_POLICIES=flyball HELD_CLASSES=no-burst ")
     assert str(its.said["command"]).endswith(" HELD_APPLICATIONS=random-07 make bench SUITE=cpu")
     assert its.said["held seeds"] == "1"
 
