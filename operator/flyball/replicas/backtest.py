@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from flyball.forecast import Engine, Forecast, Reason
-from flyball.replicas.misses import Misses
+from flyball.replicas.misses import MEDIAN, Misses
 from flyball.replicas.plan import decide
 from flyball.replicas.types import Need, Observation, PlanSettings, PlanState
 
@@ -24,7 +24,6 @@ WARM_UP_MINUTES = 1440
 LEAST_MINUTES = WARM_UP_MINUTES + 720
 """Half a day to score is the least that says anything."""
 HORIZONS = (1, 5, 15, 60)
-MEDIAN = 0.5
 SOME_SKILL = 0.05
 """Five percent less error than the last value: below, one day's luck decides the sign."""
 

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+MEDIAN = 0.5
+"""Of the forecast: what is beyond it is weighed here, by the series' own past."""
 RATIOS: Array = np.geomspace(0.75, 8.0, 81)
 """Steps of 3 %: at 4.5 %, smoothed by 5 %, replica-hours of twenty tuning cells were 1.2 % more. Eight times what was expected is no headroom."""
 BLOCKS, BURSTS = 8, 3
@@ -157,7 +159,7 @@ class Misses:
 
 def expected(demand: float, forecast: float | None) -> float:
     """What replicas asked for now are made for, before any headroom: the larger of what is measured and what is forecast, as far as known."""
-    return max(0.0, *(its for its in (demand, forecast) if its is not None and math.isfinite(its)), 0.0)
+    return max([0.0, *(its for its in (demand, forecast) if its is not None and math.isfinite(its))])
 
 
 def cheapest(base: Array, shares: Array, price: Array) -> Array:

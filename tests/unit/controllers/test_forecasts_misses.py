@@ -8,9 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from flyball.controllers.predictiveautoscaler.ahead import MEDIAN
 from flyball.controllers.predictiveautoscaler.forecasts import REFUSALS_MOST, Forecasts, Series
-from flyball.replicas.misses import RATIOS, cheapest
+from flyball.replicas.misses import MEDIAN, RATIOS, cheapest
 from flyball.signals import NoValue, SignalError
 from flyball.signals.demand import BEHIND_SECONDS, DemandQuery
 
@@ -123,12 +122,12 @@ def test_a_price_that_comes_when_the_history_is_refused_costs_no_forecast() -> N
     before = scene.forecasts.ahead(WEB)
     scene.refuses = True
     scene.forecasts.follow(WEB, QUERY, LEAD)
-    for _ in range(REFUSALS_MOST):
-        assert scene.forecasts.misses(WEB) is None
+    for _ in range(REFUSALS_MOST - 1):
         assert not asyncio.run(scene.forecasts.admit())
+        assert scene.forecasts.misses(WEB) is None
+    scene.admit()
     assert scene.forecasts.misses(WEB) is not None
     assert scene.forecasts.ahead(WEB) is before
-    scene.admit()
 
 
 def test_without_a_history_it_is_learned_from_now_on() -> None:

@@ -8,9 +8,6 @@ import numpy as np
 
 from flyball.forecast import Forecast, Reason
 
-MEDIAN = 0.5
-"""Of the forecast, where a short minute has a price: what is beyond it is weighed by the series' own past."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ahead:

@@ -191,11 +191,11 @@ class Controller:
 
     def _seen(self, pas: PredictiveAutoscaler, readings: list[Reading], learned: Learned, lead: float) -> list[Seen]:
         namespace, name = pas.metadata.namespace, pas.metadata.name
-        lead_counts = lead if signals.priced(pas.spec) else None
+        priced_lead = lead if signals.priced(pas.spec) else None
         found = []
         for demand, reading in zip(pas.spec.demands, readings, strict=True):
             with contextlib.suppress(SignalError):  # the reading has told it
-                self.forecasts.follow((namespace, name, demand.name), signals.query(demand, namespace, self._settings.allow_promql), lead_counts)
+                self.forecasts.follow((namespace, name, demand.name), signals.query(demand, namespace, self._settings.allow_promql), priced_lead)
             ahead = self.forecasts.ahead((namespace, name, demand.name))
             carries = signals.carried(demand, pas.spec, learned)
             learns = demand.stated_capacity is None

@@ -186,7 +186,7 @@ class Forecasts:
         members, queries, history = await self._read(newcomers, start, end)
         if members:
             await self._join(members, queries, start, history)
-        return len(members) == len(newcomers)
+        return not any(followed.new for series in newcomers if (followed := self._series.get(series)))
 
     async def _read(self, newcomers: list[Series], start: float, end: float) -> tuple[list[Series], list[DemandQuery], NDArray[np.float32]]:
         """Those of the newcomers whose history could be read, by which query, and the history (minutes, series).

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from flyball.controllers.predictiveautoscaler.ahead import MEDIAN, Ahead
+from flyball.controllers.predictiveautoscaler.ahead import Ahead
 from flyball.forecast import Engine, Forecast
-from flyball.replicas.misses import Misses, expected
+from flyball.replicas.misses import MEDIAN, Misses, expected
 from flyball.signals.demand import BEHIND_SECONDS, STEP_SECONDS
 
 SLICE_SECONDS = 0.03

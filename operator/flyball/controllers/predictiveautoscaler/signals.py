@@ -11,12 +11,12 @@ from flyball.api import duration
 from flyball.api.behavior import PolicyUnit, ScaleDown, ScaleUp, SelectPolicy
 from flyball.api.demand import Demand
 from flyball.api.predictiveautoscaler import PredictiveAutoscaler, PredictiveAutoscalerSpec
-from flyball.controllers.predictiveautoscaler.ahead import MEDIAN, Ahead
+from flyball.controllers.predictiveautoscaler.ahead import Ahead
 from flyball.controllers.shared.outage import Outage
 from flyball.kube.pods import Pod
 from flyball.replicas import Behaviour, Need, PlanSettings, Policy
 from flyball.replicas import capacity as capacities
-from flyball.replicas.misses import Misses
+from flyball.replicas.misses import MEDIAN, Misses
 from flyball.replicas.readiness import LONGEST_SECONDS, STARTS, ReadyAfter, Start, ready_after
 from flyball.replicas.types import Unit
 from flyball.signals import Asked, SignalError

@@ -23,7 +23,6 @@ from tests.benchmarks.forecast.outcome.load import STEP_SECONDS, Load
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.float32]
-QUANTILE = 0.5
 DOWNS = (15, 60, 300)
 """Seconds of stabilisation before replicas go."""
 PRICES = np.geomspace(0.4, 400.0, 18)

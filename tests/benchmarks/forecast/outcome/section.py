@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flyball.replicas.misses import MEDIAN
 from tests.benchmarks.forecast.cache import cached, source_of
-from tests.benchmarks.forecast.outcome import bound, cells, ours, priced, product
+from tests.benchmarks.forecast.outcome import bound, cells, ours, product
 from tests.benchmarks.forecast.outcome.cells import Cell, Curve, Curves
 from tests.benchmarks.forecast.outcome.load import SIZES, STEP_SECONDS, Load, loads, traces
 from tests.benchmarks.forecast.outcome.policies import Variant, peers
@@ -87,8 +88,8 @@ def section(
     if with_engine:
         version = source_of("flyball.forecast", f"{PACKAGE}.ours", "tests.benchmarks.forecast.enginerun")
         made = ours.forecasts([load for of_trace in by_trace for load in of_trace])
-        plain = Variant(ours.PLAIN, "", ours.plain(made, priced.QUANTILE), 0.0)
-        longer = [replace(plain, label=f"quantile {priced.QUANTILE:g}, tolerance 0, down {down} s", down_seconds=down) for down in PLAIN_DOWNS]
+        plain = Variant(ours.PLAIN, "", ours.plain(made, MEDIAN), 0.0)
+        longer = [replace(plain, label=f"quantile {MEDIAN:g}, tolerance 0, down {down} s", down_seconds=down) for down in PLAIN_DOWNS]
         for variant in [*ours.variants(made), *longer]:
             add(variant, version)
         parts = {(load.name, load.size): halves(load) for of_trace in by_trace for load in of_trace}
