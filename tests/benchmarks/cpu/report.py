@@ -35,6 +35,10 @@ ASKED: dict[str, tuple[bool, float]] = {
     "long_run_hours_over_percent": (False, 1.0),
     "worst_minute_within_3_share": (True, 1.0),
     "random_apps_saving_ci90_low_percent": (True, 0.0),
+    **{f"nodes_{share}_percent_full_met_share": (True, 1.0) for share in (60, 80, 95)},
+    **{f"nodes_{share}_percent_full_saving_vs_tuned_per_cell_mean_percent": (True, 5.0) for share in (60, 80, 95)},
+    **{f"signals_{seconds}_s_late_met_share": (True, 1.0) for seconds in (60, 180)},
+    **{f"slack_{slack}_met_share": (True, 1.0) for slack in ("1_5", "2_5", "4")},
 }
 """What the figures were to reach: at least (True) or at most (False)."""
 TUNINGS = {PER_CELL: "per cell", ONE_TARGET: "one target", UNTUNED: ""}
