@@ -23,11 +23,14 @@ class Scene:
         self.asked: list[tuple[float, float]] = []
         self.away = False
         self.refused: set[DemandQuery] = set()
+        self.hanging: set[DemandQuery] = set()
         self.forecasts = Forecasts(self._history, minutes * 60.0, lambda: self.now)
 
     async def _history(self, query: DemandQuery, start: float, end: float) -> dict[float, float]:
         if self.away:
             raise SignalError(NoValue.UNREACHABLE, "away")
+        if query in self.hanging:
+            raise SignalError(NoValue.UNREACHABLE, "no answer within 10 s")
         if query in self.refused:
             raise SignalError(NoValue.ERROR, "Prometheus refused the query: parse error")
         self.asked.append((start, end))
@@ -101,6 +104,22 @@ def test_a_series_whose_history_is_refused_does_not_keep_others_from_theirs_and_
     while not scene.admit():
         assert len(scene.asked) == 1, "what was read is not read again"
     scene.minute()
+    assert scene.forecasts.ahead(WEB) is not None
+
+
+def test_a_series_whose_history_hangs_does_not_keep_others_from_theirs(scene: Scene) -> None:
+    scene.hanging = {QUERY}
+    scene.forecasts.follow(PAY, DemandQuery("sum(rate(paid_total[60s]))", None))
+    assert not scene.admit()
+    assert not scene.admit()
+    assert scene.forecasts.ahead(PAY) is not None
+    for _ in range(10):
+        assert not scene.admit(), "whether Prometheus is away cannot be told: its history is waited for"
+    scene.minute()
+    scene.forecasts.note(WEB, scene.now + 30, 100.0)
+    assert scene.admit(), "its demand is told, so that it is the history alone"
+    scene.now += 60
+    asyncio.run(scene.forecasts.tick(scene.now))
     assert scene.forecasts.ahead(WEB) is not None
 
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from flyball.controllers.predictiveautoscaler.forecasts import REFUSALS_MOST, Forecasts, Series
+from flyball.controllers.predictiveautoscaler.forecasts import FAILURES_MOST, Forecasts, Series
 from flyball.replicas.misses import MEDIAN, RATIOS, cheapest
 from flyball.signals import NoValue, SignalError
 from flyball.signals.demand import BEHIND_SECONDS, DemandQuery
@@ -122,7 +122,7 @@ def test_a_price_that_comes_when_the_history_is_refused_costs_no_forecast() -> N
     before = scene.forecasts.ahead(WEB)
     scene.refuses = True
     scene.forecasts.follow(WEB, QUERY, LEAD)
-    for _ in range(REFUSALS_MOST - 1):
+    for _ in range(FAILURES_MOST - 1):
         assert not asyncio.run(scene.forecasts.admit())
         assert scene.forecasts.misses(WEB) is None
     scene.admit()

@@ -35,7 +35,7 @@ GATHER_SECONDS = 5.0
 KEPT_MINUTES = 120
 """Minutes noted while a cohort reads its history."""
 RETRY_SECONDS = 60.0
-REFUSALS_MOST = 5
+FAILURES_MOST = 5
 """After so many a minute apart a series learns from now on: its demand of now may be had although a range of it is too much for Prometheus."""
 JUMP_SECONDS = 300.0
 """A clock that goes back further than this makes the engines' past a future: they begin anew."""
@@ -52,13 +52,18 @@ class _Followed:
     """Seconds until a replica serves, where a short minute has a price."""
     misses: Misses | None = None
     """Kept where there is a lead, from when the history is learned."""
-    refusals: int = 0
-    """How often Prometheus answered, and its history could not be read all the same."""
+    failures: int = 0
+    """How often its history could not be read."""
 
     @property
     def new(self) -> bool:
         """Whether its history is still to be read: for the forecast, or for what a short minute costs."""
         return self.cohort is None or (self.lead is not None and self.misses is None)
+
+    @property
+    def served(self) -> bool:
+        """Whether Prometheus told its demand at the last look."""
+        return bool(self.notes) and math.isfinite(self.notes[max(self.notes)])
 
 
 @dataclass(slots=True)
@@ -179,6 +184,7 @@ class Forecasts:
     async def admit(self) -> bool:
         """Read and learn newcomers' history; those whose could be read are a cohort then. False when some could not: they are asked for again."""
         newcomers = [series for series, followed in self._series.items() if followed.new]
+        newcomers.sort(key=lambda series: self._series[series].failures)  # one that hangs must not stand before the others each time
         if not newcomers:
             return True
         end = math.floor(self._clock() / STEP_SECONDS) * STEP_SECONDS
@@ -192,7 +198,7 @@ class Forecasts:
         """Those of the newcomers whose history could be read, by which query, and the history (minutes, series).
 
         One whose own trouble it is (an expression that Prometheus refuses, or that is several series) must not keep the others from theirs: it is
-        left for the next time, and after REFUSALS_MOST it learns from now on.
+        left for the next time, and after FAILURES_MOST it learns from now on. Where Prometheus is away the rest is left for the next time.
         """
         # As the engine takes it: a week of a thousand series is 40 MB here, and a gigabyte as Python's numbers.
         history = np.full((round((end - start) / STEP_SECONDS) + 1, len(newcomers)), np.nan, np.float32)
@@ -207,10 +213,10 @@ class Forecasts:
                 points = await self._read_history(query, start, end)
             except SignalError as error:
                 log.warning("the history of %s/%s, %s, cannot be read: %s", *series, error)
-                if error.reason is NoValue.UNREACHABLE:
+                followed.failures += 1
+                if error.reason is NoValue.UNREACHABLE and not followed.served:
                     break
-                followed.refusals += 1
-                if followed.refusals < REFUSALS_MOST:
+                if followed.failures < FAILURES_MOST:
                     continue
                 if followed.cohort:  # it has its forecasts: what a short minute costs it is learned from now on
                     followed.misses = Misses()
