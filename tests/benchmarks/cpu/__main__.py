@@ -3,9 +3,10 @@
 QUICK=1: three cells, an hour, one seed, K8s-CPU-Fast and the paper without warm-up. HOLDOUT=1: the cells that no constant was chosen on, too; for
 the end. SEEDS=n: the first n seeds alone. APPLICATIONS=a,b and POLICIES=a,b: those alone, and variants and the three weeks with VARIED=1 only.
 CLASSES=no-burst and OBJECTIVES=H: that class, that objective alone. HELD_SEEDS=n, HELD_POLICIES=a,b, HELD_CLASSES=... and
-HELD_APPLICATIONS=a,b: less of it on the cells held out. JOBS=n: processes (default: one a CPU). Results are kept in build/bench/cache/cpu, so that
-an interrupted run goes on; FLYBALL_BENCH_SECONDS=n interrupts it by itself. build/bench/cpu.json holds the outcome; a run of all policies and tuning
-cells, or DOCS=1, writes docs/benchmarks/ as well.
+HELD_APPLICATIONS=a,b: less of it on the cells held out. FROM_PAGE=1: rows of docs/benchmarks/cpu.json that nothing has changed for are taken over
+instead of run. JOBS=n: processes (default: one a CPU). Results are kept in build/bench/cache/cpu, so that an interrupted run goes on;
+FLYBALL_BENCH_SECONDS=n interrupts it by itself. build/bench/cpu.json holds the outcome; a run of all policies and tuning cells, or DOCS=1, writes
+docs/benchmarks/ as well.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from tests.benchmarks.cpu import report
+from tests.benchmarks.cpu import page, report
 from tests.benchmarks.cpu.asked import asked
 from tests.benchmarks.cpu.cells import Cell
 from tests.benchmarks.cpu.kept import OutOfTime
@@ -50,8 +51,9 @@ def compare(chosen: list[Cell], scope: Scope, pool: ProcessPoolExecutor) -> list
 
 def main() -> int:
     its = asked()
+    page.take()
     try:
-        with ProcessPoolExecutor(int(os.environ.get("JOBS") or os.cpu_count() or 1)) as pool:
+        with ProcessPoolExecutor(int(os.environ.get("JOBS") or os.cpu_count() or 1), initializer=page.take) as pool:
             rows = compare(its.chosen, its.scope, pool)
             held_rows = compare(its.held, its.held_scope, pool) if its.held else []
             for made in pool.map(of_variant, its.varied, [its.scope] * len(its.varied)):

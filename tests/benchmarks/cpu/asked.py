@@ -13,7 +13,7 @@ QUICK_CELLS = ("social-network/diurnal", "social-network/noisy", "train-ticket/c
 CLASSES, OBJECTIVES = ("no-burst", "burst"), ("H", "M")
 CUTS = ("APPLICATIONS", "POLICIES", "CLASSES", "OBJECTIVES")
 HELD = ("HELD_SEEDS", "HELD_POLICIES", "HELD_CLASSES", "HELD_APPLICATIONS")
-NAMES = ("QUICK", "HOLDOUT", "SEEDS", *CUTS, "VARIED", *HELD)
+NAMES = ("FROM_PAGE", "QUICK", "HOLDOUT", "SEEDS", *CUTS, "VARIED", *HELD)
 
 
 @dataclass(frozen=True, slots=True)

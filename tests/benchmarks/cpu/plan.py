@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from flyball.sim.policies.bandit import LADDER
 from tests.benchmarks.cpu.candidates import Candidate
 from tests.benchmarks.cpu.cells import Cell
-from tests.benchmarks.cpu.runs import Score, score
+from tests.benchmarks.cpu.page import figures_of, parameters
+from tests.benchmarks.cpu.runs import Score, score, where
 from tests.benchmarks.cpu.tune import Span, cheapest, coordinate
 
 SPANS = {
@@ -21,8 +22,8 @@ SPANS = {
 }
 """Of a peer's parameter."""
 THRESHOLDS = ("k8s-cpu", "k8s-cpu-fast")
-FIRST_SEED_ONLY = ("vpa", "static", "cpu-burst", "autothrottle-no-warm-up")
-"""Far from the best wherever they were looked at: one seed says enough."""
+FIRST_SEED_ONLY = ("vpa", "static", "cpu-burst", "autothrottle-no-warm-up", "paper-pair", "our-pair")
+"""Far from the best wherever they were looked at, or searched for on that seed alone: one says enough."""
 SEARCH_SECONDS = 3900
 """Length of the runs that a search begins with: an hour beyond the settling."""
 PER_CELL, ONE_TARGET, UNTUNED = "per-cell", "one-target", "none"
@@ -37,17 +38,14 @@ class Scope:
     tuned: tuple[str, ...]
     untuned: tuple[str, ...]
     pairs: tuple[str, ...] = ()
-    burst_pairs: tuple[str, ...] = ()
     minutes_objective: bool = False
     classes: tuple[bool, ...] = (False, True)
     """Without the burst allowance, and with it."""
 
     def only(self, kinds: Sequence[str]) -> Scope:
         """The same, of these policies alone."""
-        tuned, untuned, pairs, burst_pairs = (
-            tuple(kind for kind in its if kind in kinds) for its in (self.tuned, self.untuned, self.pairs, self.burst_pairs)
-        )
-        return replace(self, tuned=tuned, untuned=untuned, pairs=pairs, burst_pairs=burst_pairs)
+        tuned, untuned, pairs = (tuple(kind for kind in its if kind in kinds) for its in (self.tuned, self.untuned, self.pairs))
+        return replace(self, tuned=tuned, untuned=untuned, pairs=pairs)
 
     def of(self, cell: Cell) -> Scope:
         """What of it is run on a cell: on random applications the baselines and ours on one seed, since inference draws from applications."""
@@ -65,7 +63,6 @@ FULL = Scope(
     tuple(SPANS),
     ("flyball", "flyball-every-minute", "flyball-bandit", "autothrottle", "autothrottle-no-warm-up"),
     ("paper-pair", "our-pair"),
-    ("our-pair",),
     minutes_objective=True,
 )
 QUICK = Scope(SEARCH_SECONDS, (1,), ("k8s-cpu-fast",), ("flyball", "autothrottle-no-warm-up"))
@@ -87,25 +84,13 @@ class Row:
     seed: int
     score: Score = field(repr=False)
     variant: str = ""
+    key: str = ""
+    """Name under which the score is kept."""
 
     def as_json(self) -> dict[str, object]:
         """Keys as the report has them; what is not known is null."""
-        its = self.score
         row = {key: value for key, value in asdict(self).items() if key not in ("score", "burst")}
-        return row | {
-            "class": "burst" if self.burst else "no-burst",
-            "cores": _known(its.cores),
-            "cores_used": _known(its.cores_used),
-            "requested_cores": _known(its.requested_cores),
-            "worst_hour_slow_share": its.worst_hour,
-            "minutes_over": its.minutes_over,
-            "worst_minute_p99_ratio": _known(its.worst_minute_ratio),
-            "decision_slow_ms": _known(its.slow_milliseconds),
-            "decision_container_tick_us": _known(its.fast_microseconds),
-            "first_hour_slow_share": its.first_hour,
-            "node_p99": _known(its.node_p99),
-            "reversals_a_minute": _known(its.reversals),
-        }
+        return row | {"class": "burst" if self.burst else "no-burst"} | figures_of(self.score)
 
 
 def of_cell(cell: Cell, scope: Scope) -> list[Row]:
@@ -117,8 +102,8 @@ def of_cell(cell: Cell, scope: Scope) -> list[Row]:
             rows += tuned(cell, kind, scope, burst=burst, objective="H")
         if scope.minutes_objective and not burst and "k8s-cpu-fast" in scope.tuned:
             rows += tuned(cell, "k8s-cpu-fast", scope, burst=False, objective="M")
-        for kind in scope.burst_pairs if burst else scope.pairs:
-            rows += pair(cell, kind, scope, burst=burst)
+        for kind in scope.pairs if not burst else ():
+            rows += pair(cell, kind, scope)
         for kind in scope.untuned if not burst else tuple(kind for kind in scope.untuned if kind == "flyball"):
             rows += runs(cell, Candidate(kind), scope, burst=burst, objective="H", tuning=UNTUNED)
     return rows
@@ -142,6 +127,9 @@ def of_variant(cell: Cell, scope: Scope) -> list[Row]:
 def tuned(cell: Cell, kind: str, scope: Scope, *, burst: bool, objective: str) -> list[Row]:
     """A peer at the cheapest parameter that meets the objective on all seeds of the cell; no rows where none does."""
     seeds, short = scope.seeds_of(kind), min(SEARCH_SECONDS, scope.seconds)
+    known = parameters(cell, kind, seeds, burst=burst, objective=objective, tuning=PER_CELL, seconds=scope.seconds)
+    if known is not None:
+        return runs(cell, Candidate(kind, known), scope, burst=burst, objective=objective, tuning=PER_CELL)
 
     def meets(value: float, seeds: Sequence[int], seconds: int) -> bool:
         return all(score(Candidate(kind, (value,)), cell, seed, burst=burst, seconds=seconds).meets(objective) for seed in seeds)
@@ -152,16 +140,19 @@ def tuned(cell: Cell, kind: str, scope: Scope, *, burst: bool, objective: str) -
     return [] if best is None else runs(cell, Candidate(kind, (best,)), scope, burst=burst, objective=objective, tuning=PER_CELL)
 
 
-def pair(cell: Cell, kind: str, scope: Scope, *, burst: bool) -> list[Row]:
-    """The best fixed pair in hindsight, searched on short runs of the first seed; one that then misses on the whole shows as missed."""
+def pair(cell: Cell, kind: str, scope: Scope) -> list[Row]:
+    """The best fixed pair in hindsight, without burst, searched on short runs of the first seed; one that then misses on the whole shows as such."""
     short = min(SEARCH_SECONDS, scope.seconds)
+    known = parameters(cell, kind, scope.seeds_of(kind), burst=False, objective="H", tuning=PER_CELL, seconds=scope.seconds)
+    if known is not None:
+        return runs(cell, Candidate(kind, known), scope, burst=False, objective="H", tuning=PER_CELL)
 
     def cost(heavy: float, light: float) -> float:
-        got = score(Candidate(kind, (heavy, light)), cell, scope.seeds[0], burst=burst, seconds=short)
+        got = score(Candidate(kind, (heavy, light)), cell, scope.seeds[0], burst=False, seconds=short)
         return got.cores if got.meets("H") else math.inf
 
     best = coordinate(cost, LADDER)
-    return [] if best is None else runs(cell, Candidate(kind, best), scope, burst=burst, objective="H", tuning=PER_CELL)
+    return [] if best is None else runs(cell, Candidate(kind, best), scope, burst=False, objective="H", tuning=PER_CELL)
 
 
 def one_target(cells: Sequence[Cell], rows: Sequence[Row], scope: Scope) -> list[Row]:
@@ -185,9 +176,6 @@ def runs(cell: Cell, candidate: Candidate, scope: Scope, *, burst: bool, objecti
     about = (cell.application, cell.trace, cell.holdout, candidate.kind, candidate.params, tuning, burst, objective)
     for seed in scope.seeds_of(candidate.kind):
         got = score(candidate, cell, seed, burst=burst, seconds=scope.seconds)
-        rows.append(Row(*about, got.meets(objective), seed, got, cell.variant))
+        key = where(candidate, cell, seed, burst=burst, seconds=scope.seconds).stem
+        rows.append(Row(*about, got.meets(objective), seed, got, cell.variant, key))
     return rows
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None

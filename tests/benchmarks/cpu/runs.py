@@ -67,13 +67,12 @@ class Score:
 
 def score(candidate: Candidate, cell: Cell, seed: int, *, burst: bool, seconds: int) -> Score:
     """Run it, or find it kept."""
-    plant = load(cell, seconds)
-    how = settings(candidate, cell, burst=burst)
-    bucket = cell.bucket if candidate.kind.startswith("autothrottle") else 0.0
-    path = place("score", [plant.key, candidate, bucket, how, seed, seconds, code(candidate.kind), scoring()])
+    path = where(candidate, cell, seed, burst=burst, seconds=seconds)
     kept: Any = read(path)
     if kept is not None:
         return Score(**kept)
+    plant = load(cell, seconds)
+    how = settings(candidate, cell, burst=burst)
     policy = make(candidate, cell, lambda: warmed(cell.application, cell.bucket, seconds))
     arrivals = Arrivals(plant.rates, seed)
     run = Run(plant.application, arrivals, policy, seed, how)
@@ -81,6 +80,13 @@ def score(candidate: Candidate, cell: Cell, seed: int, *, burst: bool, seconds: 
     made = _lost() if got is None else _score(got)
     keep(path, asdict(made))
     return made
+
+
+def where(candidate: Candidate, cell: Cell, seed: int, *, burst: bool, seconds: int) -> Path:
+    """Where the score of this run is kept, or would be: the name says all that decides it."""
+    plant, how = load(cell, seconds), settings(candidate, cell, burst=burst)
+    bucket = cell.bucket if candidate.kind.startswith("autothrottle") else 0.0
+    return place("score", [plant.key, candidate, bucket, how, seed, seconds, code(candidate.kind), scoring()])
 
 
 @cache

@@ -154,7 +154,7 @@ def test_the_one_target_is_the_lowest_that_a_cell_of_the_call_asked_for(monkeypa
 
 def test_a_scope_can_be_cut_to_some_policies_and_to_what_random_applications_need() -> None:
     fast = FULL.only(["k8s-cpu-fast", "paper-pair"])
-    assert (fast.tuned, fast.untuned, fast.pairs, fast.burst_pairs) == (("k8s-cpu-fast",), (), ("paper-pair",), ())
+    assert (fast.tuned, fast.untuned, fast.pairs) == (("k8s-cpu-fast",), (), ("paper-pair",))
     random = FULL.of(Cell("random-01/noisy", "random-01", "noisy", True, 5.0))
     assert (random.tuned, random.untuned, random.pairs, random.seeds) == (("k8s-cpu", "k8s-cpu-fast"), ("flyball",), (), (1,))
     assert fast.of(Cell("random-01/noisy", "random-01", "noisy", True, 5.0)).tuned == ("k8s-cpu-fast",)
