@@ -54,11 +54,11 @@ def test_what_is_used_is_followed_down_within_twenty_seconds() -> None:
     assert wanted_quota(lull[5:] + (0.2,) * 5, 0.0, BOUNDS) == pytest.approx(0.225 * ABOVE_MEAN)
 
 
-def test_beside_a_burst_allowance_headroom_goes_by_ten_seconds_and_what_is_used_is_kept_for_twenty() -> None:
-    burst, lull = replace(BOUNDS, burst=True), (0.3,) * 20 + (0.2,) * 10
-    assert wanted_quota(lull, 0.0, burst) == pytest.approx(0.25 * ABOVE_MEAN)
-    deviation = 0.1 * math.sqrt(2) / 3
-    assert wanted_quota(lull, 8.0, burst) == pytest.approx(beside_burst(0.2, 8.0 * deviation, BOUNDS.grant))
+def test_beside_a_burst_allowance_headroom_goes_by_five_seconds_and_what_is_used_is_kept_for_twenty() -> None:
+    burst, lull = replace(BOUNDS, burst=True), (0.3,) * 25 + (0.2,) * 5
+    assert wanted_quota(lull, 0.0, burst) == pytest.approx(0.275 * ABOVE_MEAN)
+    deviation = 0.1 * math.sqrt(5) / 6
+    assert wanted_quota(lull, 10.0, burst) == pytest.approx(beside_burst(0.2, 10.0 * deviation, BOUNDS.grant))
 
 
 def test_beside_a_burst_allowance_at_most_a_fifth_of_the_periods_may_want_more_than_was_saved() -> None:
