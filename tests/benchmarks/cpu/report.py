@@ -189,11 +189,11 @@ def _bars(rows: Sequence[Row]) -> list[tuple[str, list[tuple[str, float]]]]:
 
 
 def _example(rows: Sequence[Row]) -> tuple[str, list[tuple[str, Sequence[float]]], list[tuple[str, Sequence[float]]]] | None:
-    """Cores and p99 by minute of the first cell: ours, and the tuned fast peer."""
+    """Cores and p99 by minute of the first cell: ours, and the tuned fast peer; of neither when its row was taken over without its minutes."""
     wanted = ((OURS, UNTUNED), ("k8s-cpu-fast", PER_CELL))
     first = (rows[0].application, rows[0].trace, rows[0].seed)
     shown = [row for row in rows if not row.burst and row.objective == "H" and (row.policy, row.tuning) in wanted]
-    shown = [row for row in shown if (row.application, row.trace, row.seed) == first]
+    shown = [row for row in shown if (row.application, row.trace, row.seed) == first and row.score.quota_by_minute]
     if not shown:
         return None
     title = f"{rows[0].application}, {rows[0].trace}, seed {rows[0].seed}"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.cpu import kept, page, plan, runs
+from tests.benchmarks.cpu import kept, page, plan, report, runs
 from tests.benchmarks.cpu.candidates import Candidate
 from tests.benchmarks.cpu.cells import Cell
-from tests.benchmarks.cpu.plan import FULL, PER_CELL, Row
+from tests.benchmarks.cpu.plan import FULL, PER_CELL, UNTUNED, Row
 from tests.benchmarks.cpu.runs import Score
 
 CELL = Cell("social-network/diurnal", "social-network", "diurnal", False, 20.0)
@@ -58,6 +58,14 @@ def test_a_tuned_peer_is_taken_over_whole(a_page: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(runs, "load", no_run)
     rows = plan.tuned(CELL, PEER.kind, FULL, burst=False, objective="H")
     assert [(row.parameters, row.seed, row.score.cores, row.met) for row in rows] == [((0.84,), seed, 10.0 + seed, True) for seed in (1, 2, 3)]
+
+
+def test_a_run_whose_minutes_are_not_known_is_not_drawn() -> None:
+    ours = Row("a", "diurnal", False, "flyball", (), UNTUNED, False, "H", True, 1, SCORE)
+    peer = replace(ours, policy="k8s-cpu-fast", tuning=PER_CELL, score=replace(SCORE, quota_by_minute=(), p99_by_minute=()))
+    drawn = report._example([peer, ours])
+    assert drawn is not None and [name for name, _ in drawn[1]] == ["flyball"]
+    assert report._example([peer]) is None
 
 
 def test_without_being_asked_for_nothing_is_taken_over(a_page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
