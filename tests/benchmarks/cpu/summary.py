@@ -51,8 +51,8 @@ def summary(rows: Sequence[Row], long_run_hours_over: float | None = None) -> di
         "minutes_over_m_all_cells": _minutes_over(compared, OURS_BY_MINUTES),
         "minutes_over_autothrottle_all_cells": _minutes_over(compared, "autothrottle"),
         "use_saving_vs_one_target_mean_percent": _mean(savings(used, one).values()),
-        "cores_ratio_vs_oracle_pair": _ratio(ours, mean_cores(rows, "paper-pair", burst=False)),
-        "cores_ratio_vs_oracle_pair_ours": _ratio(ours, mean_cores(rows, "our-pair", burst=False)),
+        "cores_ratio_vs_oracle_pair": _ratio_on_its_seeds(rows, "paper-pair"),
+        "cores_ratio_vs_oracle_pair_ours": _ratio_on_its_seeds(rows, "our-pair"),
         "first_hour_met_share": _mean([row.score.first_hour <= 0.01 for row in product]),
         "from_zero_cores_ratio": _mean([row.score.cores_from_zero / row.score.cores_warmed for row in product]),
         "long_run_hours_over_percent": long_run_hours_over,
@@ -146,6 +146,13 @@ def _meets_m(rows: Iterable[Row], cell: CellKey) -> bool:
 
 def _ratio(ours: Mapping[CellKey, float], theirs: Mapping[CellKey, float]) -> float | None:
     return _mean([ours[cell] / theirs[cell] for cell in ours if cell in theirs])
+
+
+def _ratio_on_its_seeds(rows: Sequence[Row], policy: str) -> float | None:
+    """Our cores over those of a policy that may have been run on fewer seeds."""
+    seeds = {row.seed for row in rows if row.policy == policy}
+    rows = [row for row in rows if row.seed in seeds]
+    return _ratio(mean_cores(rows, OURS, burst=False), mean_cores(rows, policy, burst=False))
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -132,6 +132,13 @@ def test_the_page_shows_each_saving_beside_what_it_is_against_and_each_figure_be
     assert said["`long_run_hours_over_percent`"] == ("<= 1", "")  # not run: neither met nor missed
 
 
+def test_a_pair_is_compared_on_the_seeds_that_it_was_run_on() -> None:
+    ours = [replace(row("flyball", cores, UNTUNED), seed=seed) for seed, cores in ((1, 8.0), (2, 20.0))]
+    figures = summary([*ours, row("paper-pair", 10.0, PER_CELL)])
+    assert figures["cores_ratio_vs_oracle_pair"] == pytest.approx(0.8)
+    assert figures["cores_ratio_vs_oracle_pair_ours"] is None
+
+
 def test_cells_held_out_do_not_choose_the_kind_of_the_one_target() -> None:
     rows = [row("flyball", 8.0, UNTUNED), row("k8s-cpu", 10.0, ONE_TARGET), row("k8s-cpu-fast", 12.0, ONE_TARGET)]
     held = [row("k8s-cpu", 99.0, ONE_TARGET, trace="bursty", holdout=True), row("k8s-cpu-fast", 1.0, ONE_TARGET, trace="bursty", holdout=True)]
