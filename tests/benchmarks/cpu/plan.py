@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from flyball.sim.policies.bandit import LADDER
@@ -127,32 +127,35 @@ def of_variant(cell: Cell, scope: Scope) -> list[Row]:
 def tuned(cell: Cell, kind: str, scope: Scope, *, burst: bool, objective: str) -> list[Row]:
     """A peer at the cheapest parameter that meets the objective on all seeds of the cell; no rows where none does."""
     seeds, short = scope.seeds_of(kind), min(SEARCH_SECONDS, scope.seconds)
-    known = parameters(cell, kind, seeds, burst=burst, objective=objective, tuning=PER_CELL, seconds=scope.seconds)
-    if known is not None:
-        return runs(cell, Candidate(kind, known), scope, burst=burst, objective=objective, tuning=PER_CELL)
 
     def meets(value: float, seeds: Sequence[int], seconds: int) -> bool:
         return all(score(Candidate(kind, (value,)), cell, seed, burst=burst, seconds=seconds).meets(objective) for seed in seeds)
 
-    best = cheapest(lambda value: meets(value, seeds[:1], short), SPANS[kind])
-    if scope.seconds > short or len(seeds) > 1:
-        best = cheapest(lambda value: meets(value, seeds, scope.seconds), SPANS[kind], SPANS[kind].safe if best is None else best)
-    return [] if best is None else runs(cell, Candidate(kind, (best,)), scope, burst=burst, objective=objective, tuning=PER_CELL)
+    def search() -> tuple[float, ...] | None:
+        best = cheapest(lambda value: meets(value, seeds[:1], short), SPANS[kind])
+        if scope.seconds > short or len(seeds) > 1:
+            best = cheapest(lambda value: meets(value, seeds, scope.seconds), SPANS[kind], SPANS[kind].safe if best is None else best)
+        return None if best is None else (best,)
+
+    return _at_its_best(cell, kind, scope, search, burst=burst, objective=objective)
 
 
 def pair(cell: Cell, kind: str, scope: Scope) -> list[Row]:
     """The best fixed pair in hindsight, without burst, searched on short runs of the first seed; one that then misses on the whole shows as such."""
-    short = min(SEARCH_SECONDS, scope.seconds)
-    known = parameters(cell, kind, scope.seeds_of(kind), burst=False, objective="H", tuning=PER_CELL, seconds=scope.seconds)
-    if known is not None:
-        return runs(cell, Candidate(kind, known), scope, burst=False, objective="H", tuning=PER_CELL)
 
     def cost(heavy: float, light: float) -> float:
-        got = score(Candidate(kind, (heavy, light)), cell, scope.seeds[0], burst=False, seconds=short)
+        got = score(Candidate(kind, (heavy, light)), cell, scope.seeds[0], burst=False, seconds=min(SEARCH_SECONDS, scope.seconds))
         return got.cores if got.meets("H") else math.inf
 
-    best = coordinate(cost, LADDER)
-    return [] if best is None else runs(cell, Candidate(kind, best), scope, burst=False, objective="H", tuning=PER_CELL)
+    return _at_its_best(cell, kind, scope, lambda: coordinate(cost, LADDER), burst=False, objective="H")
+
+
+def _at_its_best(
+    cell: Cell, kind: str, scope: Scope, search: Callable[[], tuple[float, ...] | None], *, burst: bool, objective: str
+) -> list[Row]:  # fmt: skip
+    """Rows of a peer at what the page knows of this very cell, and else at what a search finds."""
+    best = parameters(cell, kind, scope.seeds_of(kind), burst=burst, objective=objective, tuning=PER_CELL, seconds=scope.seconds) or search()
+    return [] if best is None else runs(cell, Candidate(kind, best), scope, burst=burst, objective=objective, tuning=PER_CELL)
 
 
 def one_target(cells: Sequence[Cell], rows: Sequence[Row], scope: Scope) -> list[Row]:

@@ -11,12 +11,13 @@ import numpy as np
 
 from flyball.cli.table import table
 from tests.benchmarks.cpu import svg
-from tests.benchmarks.cpu.plan import ONE_TARGET, PER_CELL, UNTUNED, Row
+from tests.benchmarks.cpu.plan import ONE_TARGET, PER_CELL, THRESHOLDS, UNTUNED, Row
 from tests.benchmarks.cpu.summary import OURS, best, mean_cores, one_target, savings
 
 HEADER = ("application", "trace", "class", "policy", "tuned", "H", "M", "cores", "used", "requested", "worst hour %", "minutes over", "worst p99")
 SHORT = ("application", "trace", "class", "Flyball", "(a)", "(b)", "Autothrottle", "oracle pair", "worst hour %", "minutes over")
 BESIDE = ("autothrottle", "paper-pair")
+VARIANTS = ("flyball-every-minute", "flyball-bandit")
 ASKED: dict[str, tuple[bool, float]] = {
     "objective_met_share": (True, 1.0),
     "objective_m_met_share": (True, 1.0),
@@ -109,6 +110,13 @@ def losses(rows: Sequence[Row]) -> list[str]:
         for cell, saving in savings(mean_cores(rows, OURS, burst=burst), best(rows, PER_CELL, burst=burst)).items():
             if saving < 0:
                 said.append(f"{'/'.join(cell)} {name}: Flyball uses {-saving:.1f} % more cores than the peer tuned in hindsight.")
+    for policy in dict.fromkeys(row.policy for row in rows if row.objective == "H" and row.policy not in (*THRESHOLDS, *VARIANTS, OURS)):
+        its = [row for row in rows if row.policy == policy and row.met]
+        seeds = {row.seed for row in its}
+        mine = mean_cores([row for row in rows if row.seed in seeds], OURS, burst=False)
+        for cell, saving in savings(mine, mean_cores(its, policy, burst=False)).items():
+            if saving < 0:
+                said.append(f"{'/'.join(cell)}: Flyball uses {-saving:.1f} % more cores than {policy}.")
     for row in rows:
         if row.policy == OURS and not row.met:
             name = "with burst" if row.burst else "without burst"

@@ -132,6 +132,14 @@ def test_the_page_shows_each_saving_beside_what_it_is_against_and_each_figure_be
     assert said["`long_run_hours_over_percent`"] == ("<= 1", "")  # not run: neither met nor missed
 
 
+def test_a_loss_to_any_other_peer_is_said_where_it_met_the_objective() -> None:
+    ours, static = row("flyball", 10.0, UNTUNED), row("static", 9.9, PER_CELL)
+    assert report.losses([ours, static]) == ["a/diurnal: Flyball uses 1.0 % more cores than static."]
+    assert (
+        report.losses([ours, replace(static, met=False)]) == report.losses([ours, replace(static, policy="flyball-bandit")]) == report.losses([ours])
+    )
+
+
 def test_a_pair_is_compared_on_the_seeds_that_it_was_run_on() -> None:
     ours = [replace(row("flyball", cores, UNTUNED), seed=seed) for seed, cores in ((1, 8.0), (2, 20.0))]
     figures = summary([*ours, row("paper-pair", 10.0, PER_CELL)])
