@@ -41,6 +41,7 @@ def full_slo(name: str = "shop", namespace: str = "default") -> dict[str, Any]:
                 "target": "99.95",
                 "threshold": "200ms",
                 "window": "1h30m",
+                "minutesAbovePercent": "5",
                 "indicator": {
                     "histogram": {
                         "metric": "http_request_duration_seconds",

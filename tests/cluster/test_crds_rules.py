@@ -19,6 +19,7 @@ OBJECTIVE = "spec.objectives.0"
 HISTOGRAM = f"{OBJECTIVE}.indicator.histogram"
 WORKLOAD = "spec.workloads.0"
 TARGET = 'target must be a percentage above 0 and below 100 with at most three decimals, such as "99" or "99.9"'
+MINUTES = 'minutesAbovePercent must be a percentage above 0 and below 100 with at most three decimals, such as "5"'
 THROTTLE = 'throttlePercent must be between 0 and 30, such as "5" or "2.5"'
 FIXED = "policy Fixed needs throttlePercent, Budget and Bandit take none"
 ONE_INDICATOR = "indicator needs exactly one of histogram, preset and promql"
@@ -72,6 +73,9 @@ REFUSED = [
     Refused("a window below 5m", f"{OBJECTIVE}.window", "4m59s", "objectives[0].window", "window must be at least 5m"),
     Refused("a window of 31 days", f"{OBJECTIVE}.window", "31d", "objectives[0].window", "window must be 30d at most"),
     Refused("a window of 30 days and a second", f"{OBJECTIVE}.window", "720h1s", "objectives[0].window", "window must be 30d at most"),
+    Refused("no minute above", f"{OBJECTIVE}.minutesAbovePercent", "0", "objectives[0].minutesAbovePercent", MINUTES),
+    Refused("all minutes above", f"{OBJECTIVE}.minutesAbovePercent", "100", "objectives[0].minutesAbovePercent", MINUTES),
+    Refused("minutes above with a unit", f"{OBJECTIVE}.minutesAbovePercent", "5%", "objectives[0].minutesAbovePercent", MINUTES),
     Refused("no indicator", f"{OBJECTIVE}.indicator", {}, "objectives[0].indicator", ONE_INDICATOR),
     Refused("two indicators", f"{OBJECTIVE}.indicator.promql", {"good": "a", "total": "b"}, "objectives[0].indicator", ONE_INDICATOR),
     Refused("a metric with a dash", f"{HISTOGRAM}.metric", "http-seconds", "histogram.metric", "metric must be a Prometheus metric name"),

@@ -66,6 +66,22 @@ class Objective(Model):
             ),
         ),
     ] = "1h"
+    minutes_above_percent: Annotated[
+        str | None,
+        Field(
+            max_length=6,
+            description=(
+                "Percent of the window's minutes that may have more than their own share of slow requests, e.g. 5. Left out, only the window as a whole "
+                "counts where it is an hour or more, and a third of its minutes may lie above; in ten minutes or less each minute counts."
+            ),
+            json_schema_extra=rules(
+                (
+                    f"{matches(PERCENT)} && double(self) > 0.0",
+                    'minutesAbovePercent must be a percentage above 0 and below 100 with at most three decimals, such as "5"',
+                ),
+            ),
+        ),
+    ] = None
     indicator: Annotated[Indicator, Field(description="How requests are counted.")]
 
     model_config = ConfigDict(
@@ -82,6 +98,11 @@ class Objective(Model):
     def share(self) -> float:
         """The target as a share, 0 to 1."""
         return float(self.target) / 100
+
+    @property
+    def minutes_above(self) -> float:
+        """Share of the window's minutes that may lie above, 0 to 1; 1 where nothing is said."""
+        return float(self.minutes_above_percent) / 100 if self.minutes_above_percent else 1.0
 
     @property
     def threshold_seconds(self) -> float:

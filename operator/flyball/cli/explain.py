@@ -136,7 +136,8 @@ def _objectives(slo: LatencySLO) -> Iterator[str]:
     specified = {objective.name: objective for objective in slo.spec.objectives}
     for its in slo.status.objectives:
         wanted = specified.get(its.name)
-        promise = f"{wanted.target} % within {wanted.threshold} over {wanted.window}" if wanted else "no longer in the spec"
+        minutes = f", {wanted.minutes_above_percent} % of its minutes above at most" if wanted and wanted.minutes_above_percent else ""
+        promise = f"{wanted.target} % within {wanted.threshold} over {wanted.window}{minutes}" if wanted else "no longer in the spec"
         yield f"{its.name}: {promise}{' (governs)' if its.name == slo.status.governing else ''}"
         yield (
             f"    {its.slow_requests} of {its.requests} requests slow ({its.slow_share_percent} %), budget left {its.budget_left_percent} %, "

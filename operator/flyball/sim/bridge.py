@@ -7,7 +7,7 @@ repeated here: quotas come from `captain.decide`, targets from `tower.decide`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,8 +75,8 @@ class Captains:
 class TowerLoop:
     """The tower, fed with what Prometheus shows."""
 
-    def __init__(self, facts: Facts, settings: TowerSettings) -> None:
-        self._facts, self._settings = facts, settings
+    def __init__(self, facts: Facts, settings: TowerSettings, minutes_above: float = 1.0) -> None:
+        self._facts, self._settings, self._minutes_above = facts, settings, minutes_above
         self._names = [service.name for service in facts.application.services]
         self.state = TowerState()
         self.decision: Decision | None = None
@@ -85,7 +85,10 @@ class TowerLoop:
         """The target of each service."""
         only = Route(self._facts.objective, seen.good, seen.total, seen.p99_seconds, seen.seconds, seen.age_seconds, seen.budget)
         known = [its for its in seen.routes or (only,) if math.isfinite(its.total)]
-        readings = [Reading(its.objective, its.budget, its.good, its.total, its.seconds, its.age_seconds) for its in known]
+        readings = [
+            Reading(replace(its.objective, minutes_above=self._minutes_above), its.budget, its.good, its.total, its.seconds, its.age_seconds)
+            for its in known
+        ]
         views = tuple(
             WorkloadView(name, *values)
             for name, *values in zip(
@@ -104,6 +107,8 @@ class Product:
     settings: TowerSettings = TowerSettings()  # noqa: RUF009  frozen
     checkpoint: TowerState | None = None
     name: str = "flyball"
+    minutes_above: float = 1.0
+    """Share of minutes that each objective allows above itself, as `minutesAbovePercent` of a LatencySLO's."""
     waiting: bool = False
     """Whether the captains see for how long tasks waited for a CPU, as agents do where the kernel shows it. Off in the comparison, whose nodes have
     room."""
@@ -114,7 +119,7 @@ class Product:
     targets: Floats | None = None
 
     def start(self, facts: Facts) -> Quotas | None:
-        self.captains, self.tower = Captains(facts, waiting=self.waiting), TowerLoop(facts, self.settings)
+        self.captains, self.tower = Captains(facts, waiting=self.waiting), TowerLoop(facts, self.settings, self.minutes_above)
         if self.checkpoint is not None:
             self.tower.state = self.checkpoint
         self.targets = np.zeros(len(facts.grant))

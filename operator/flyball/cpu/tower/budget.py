@@ -38,6 +38,9 @@ WINDOW_OF_MINUTES, WINDOW_OF_HOURS = 600.0, 3600.0
 """Seconds. An objective over ten minutes or less is steered so that each minute lies within, one over an hour or more by what the hour may spend;
 between them by the logarithm of the window."""
 
+MINUTES_PLANNED = 0.7
+"""Share of the minutes that may lie above from which on the aim is lowest: a minute above is known when it is over."""
+
 PROMPT_SECONDS = 30.0
 """Look-back for which `rise_per_minute` was chosen. In simulation (three plants, eight seeds each) an hour had at most 2.2 minutes above
 the objective in the mean at look-backs of 30 to 240 s; with the same rise for all of them, 14 at 240 s."""
@@ -128,7 +131,7 @@ def unsafe(state: TowerState, reading: Reading, observation: Observation, settin
     if reading.total == 0:
         return Proposal(state.pressure, Reason.HOLD, f"{name}: no requests in the last {reading.seconds:.0f} s; targets stay.", reading)
     burn = reading.burn
-    guard_burn = _by_window(reading, settings, settings.guard_burn, settings.guard_burn_hour)
+    guard_burn = settings.guard_burn if reading.objective.minutes_above < 1.0 else _by_window(reading, settings.guard_burn, settings.guard_burn_hour)
     given_back = observation.time < state.guard_until  # and goes on for as long as requests are slow: only so is it seen whether that cures it
     if (burn >= guard_burn or given_back or budget.left <= 0) and surely_above(reading, 1.0, settings):
         message = f"{_seen(reading)}: a surge; everything is given back for {_longest_hold(observation, settings):.0f} s."
@@ -140,9 +143,16 @@ def unsafe(state: TowerState, reading: Reading, observation: Observation, settin
 
 
 def aim_of(reading: Reading, settings: Settings) -> float:
-    """Burn rate to steer to: for an objective over minutes a share of what it allows, for one over hours what the window may still spend."""
-    minutes = settings.burn_aim * max(0.0, min(1.0, reading.budget.left / settings.reserve))
-    return _by_window(reading, settings, minutes, reading.budget.pace)
+    """Burn rate to steer to: for an objective over minutes a share of what it allows, for one over hours what the window may still spend. Where the
+    objective says how many minutes may lie above, by how many of them did."""
+    budget, objective = reading.budget, reading.objective
+    thrift = max(0.0, min(1.0, budget.left / settings.reserve))
+    by_window = _by_window(reading, settings.burn_aim * thrift, budget.pace)
+    if objective.minutes_above >= 1.0:
+        return by_window
+    planned = MINUTES_PLANNED * objective.minutes_above * objective.window_seconds / MINUTE
+    few, none = settings.burn_aim_few, settings.burn_aim_none
+    return min(by_window, thrift * (few + (none - few) * max(0.0, 1.0 - budget.minutes_above / planned)))
 
 
 def surely_above(reading: Reading, aim: float, settings: Settings) -> bool:
@@ -170,10 +180,8 @@ def _seen(reading: Reading) -> str:
     return f"{reading.objective.name}: {reading.slow:.0f} of {reading.total:.0f} requests slow in {reading.seconds:.0f} s, burn {reading.burn:.2f}"
 
 
-def _by_window(reading: Reading, settings: Settings, minutes: float, hours: float) -> float:
+def _by_window(reading: Reading, minutes: float, hours: float) -> float:
     """Between two values of a setting, by how long the objective's window is."""
-    if settings.every_minute:
-        return minutes
     share = math.log(max(1.0, reading.objective.window_seconds / WINDOW_OF_MINUTES)) / math.log(WINDOW_OF_HOURS / WINDOW_OF_MINUTES)
     return minutes + min(1.0, share) * (hours - minutes)
 
@@ -181,10 +189,10 @@ def _by_window(reading: Reading, settings: Settings, minutes: float, hours: floa
 def _save(state: TowerState, reading: Reading, burn: float, aim: float, seen: str, observation: Observation, settings: Settings) -> Proposal:
     surge = burn > SURGE * aim
     gentle = CUT_EXPONENT_SURGE if surge else CUT_PER_MINUTE * minutes_since(state, observation.time)
-    exponent = _by_window(reading, settings, CUT_EXPONENT, gentle)
+    exponent = _by_window(reading, CUT_EXPONENT, gentle)
     factor = max(1.0 - settings.cut_at_most, (aim / burn) ** exponent) if aim > 0 else 1.0 - settings.cut_at_most
     expected = f"Burn falls from {burn:.2f} to at most {aim:.2f}."
-    wait = reading.seconds if surge else _by_window(reading, settings, reading.seconds, 0.0)
+    wait = reading.seconds if surge else _by_window(reading, reading.seconds, 0.0)
     message = f"{seen}, surely above the aim of {aim:.2f}: targets fall."
     return Proposal(state.pressure * factor, Reason.SAVE, message, reading, burn, expected, (_hold(reading, burn),), wait)
 
@@ -251,7 +259,7 @@ def remember(state: TowerState, chosen: Proposal, observation: Observation, sett
     ceiling, hold_until, cut_until, guard_until = state.ceiling, state.hold_until, state.cut_until, state.guard_until
     if chosen.reason in (Reason.SAVE, Reason.GUARD) and state.pressure > 0:
         # Never below the lowest: near zero hardly anything is throttled, and what burned was not the targets' doing.
-        ceiling = min(ceiling, max(settings.ceiling_lowest, _ceiling(state, chosen, settings)))
+        ceiling = min(ceiling, max(settings.ceiling_lowest, _ceiling(state, chosen)))
     if chosen.reason is Reason.GUARD:
         hold_until = guard_until = observation.time + _longest_hold(observation, settings)
     elif chosen.reason is Reason.SAVE:
@@ -270,9 +278,9 @@ def remember(state: TowerState, chosen: Proposal, observation: Observation, sett
     )
 
 
-def _ceiling(state: TowerState, chosen: Proposal, settings: Settings) -> float:
+def _ceiling(state: TowerState, chosen: Proposal) -> float:
     """What is remembered of a pressure that was too much."""
     below = CEILING_SHARE * state.pressure
     if chosen.reason is Reason.GUARD or chosen.reading is None:
         return below
-    return _by_window(chosen.reading, settings, below, max(below, chosen.pressure))
+    return _by_window(chosen.reading, below, max(below, chosen.pressure))

@@ -14,8 +14,8 @@ def flyball(*, checkpoint: TowerState | None = None) -> Product:
 
 
 def flyball_every_minute() -> Product:
-    """The same where each minute counts, as under an objective over ten minutes: for the comparison that allows 5 % of minutes over."""
-    return Product(settings=Settings(every_minute=True), name="flyball-every-minute")
+    """The same under objectives that allow 5 % of the minutes above (`minutesAbovePercent: "5"`)."""
+    return Product(minutes_above=0.05, name="flyball-every-minute")
 
 
 def flyball_bandit() -> Product:

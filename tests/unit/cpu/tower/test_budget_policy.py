@@ -36,6 +36,11 @@ def over(window: float, its: tower.Reading) -> tower.Reading:
     return replace(its, objective=replace(OBJECTIVE, window_seconds=window))
 
 
+def few_minutes(its: tower.Reading, above: float) -> tower.Reading:
+    """The same of an objective that lets 5 % of its minutes lie above, of which so many did."""
+    return replace(its, objective=replace(its.objective, minutes_above=0.05), budget=replace(its.budget, minutes_above=above))
+
+
 def steady(pressure: float = 0.5) -> TowerState:
     return TowerState(pressure=pressure, last_time=985.0, last_good_reading=985.0)
 
@@ -89,7 +94,22 @@ def test_what_is_too_much_for_each_minute_leaves_an_hour_room() -> None:
     hour = over(3600, slow)
     assert decide(steady(), slow)[1].reason is Reason.SAVE
     assert decide(steady(), hour)[1].reason is Reason.SPEND
-    assert decide(steady(), hour, settings=replace(SETTINGS, every_minute=True)) == decide(steady(), slow)
+    assert decide(steady(), few_minutes(hour, 3))[1].reason is Reason.SAVE
+
+
+@pytest.mark.parametrize(("above", "aim"), [(0, 0.6), (1.05, 0.45), (2.1, 0.3), (30, 0.3)])
+def test_the_fewer_minutes_lay_above_of_those_that_may_the_nearer_to_the_objective_it_goes(above: float, aim: float) -> None:
+    """5 % of an hour are three minutes, 2.1 of them are planned with."""
+    assert f"aim of {aim:.2f}" in decide(steady(), few_minutes(over(3600, reading(0)), above))[1].message
+
+
+def test_nor_further_than_the_hour_can_spend_and_a_surge_is_one_of_minutes() -> None:
+    """Burn 4: beyond the guard of minutes, below that of hours."""
+    spent = few_minutes(over(3600, reading(0, 10_000, budget=replace(HEALTHY, pace=0.1))), 0)
+    assert "aim of 0.10" in decide(steady(), spent)[1].message
+    burning = over(3600, reading(40))
+    assert decide(steady(), burning)[1].reason is Reason.SAVE
+    assert decide(steady(), few_minutes(burning, 0))[1].reason is Reason.GUARD
 
 
 def test_an_hour_answers_too_much_a_little_at_a_time_and_does_not_wait() -> None:
@@ -283,6 +303,15 @@ def test_an_hour_keeps_the_budget_and_most_minutes_below_the_objective(seed: int
     plant = Plant(seed=seed, knee=knee, lookback=lookback).run(60)
     assert plant.ledger.budget(plant.now).left > 0
     assert plant.minutes_above() <= 4  # one in fifteen
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("knee", [0.02, 0.08, 0.25])
+def test_an_hour_that_says_how_many_minutes_may_lie_above_keeps_to_it(seed: int, knee: float) -> None:
+    few, many = (Plant(seed=seed, knee=knee, objective=Objective("gateway", 0.99, 0.2, 3600.0, share)).run(185) for share in (0.05, 1.0))
+    assert few.minutes_above() <= 9  # 5 % of 185
+    assert many.minutes_above() > 2 * few.minutes_above()
+    assert few.target > 0.2 * knee  # and is of use
 
 
 def test_it_is_useful_within_minutes() -> None:
