@@ -100,7 +100,7 @@ class Objective(Model):
         return float(self.target) / 100
 
     @property
-    def minutes_above(self) -> float:
+    def minutes_above_share(self) -> float:
         """Share of the window's minutes that may lie above, 0 to 1; 1 where nothing is said."""
         return float(self.minutes_above_percent) / 100 if self.minutes_above_percent else 1.0
 

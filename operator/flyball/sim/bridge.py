@@ -75,8 +75,8 @@ class Captains:
 class TowerLoop:
     """The tower, fed with what Prometheus shows."""
 
-    def __init__(self, facts: Facts, settings: TowerSettings, minutes_above: float = 1.0) -> None:
-        self._facts, self._settings, self._minutes_above = facts, settings, minutes_above
+    def __init__(self, facts: Facts, settings: TowerSettings, minutes_above_share: float = 1.0) -> None:
+        self._facts, self._settings, self._minutes_above_share = facts, settings, minutes_above_share
         self._names = [service.name for service in facts.application.services]
         self.state = TowerState()
         self.decision: Decision | None = None
@@ -86,7 +86,9 @@ class TowerLoop:
         only = Route(self._facts.objective, seen.good, seen.total, seen.p99_seconds, seen.seconds, seen.age_seconds, seen.budget)
         known = [its for its in seen.routes or (only,) if math.isfinite(its.total)]
         readings = [
-            Reading(replace(its.objective, minutes_above=self._minutes_above), its.budget, its.good, its.total, its.seconds, its.age_seconds)
+            Reading(
+                replace(its.objective, minutes_above_share=self._minutes_above_share), its.budget, its.good, its.total, its.seconds, its.age_seconds
+            )
             for its in known
         ]
         views = tuple(
@@ -107,7 +109,7 @@ class Product:
     settings: TowerSettings = TowerSettings()  # noqa: RUF009  frozen
     checkpoint: TowerState | None = None
     name: str = "flyball"
-    minutes_above: float = 1.0
+    minutes_above_share: float = 1.0
     """Share of minutes that each objective allows above itself, as `minutesAbovePercent` of a LatencySLO's."""
     waiting: bool = False
     """Whether the captains see for how long tasks waited for a CPU, as agents do where the kernel shows it. Off in the comparison, whose nodes have
@@ -119,7 +121,7 @@ class Product:
     targets: Floats | None = None
 
     def start(self, facts: Facts) -> Quotas | None:
-        self.captains, self.tower = Captains(facts, waiting=self.waiting), TowerLoop(facts, self.settings, self.minutes_above)
+        self.captains, self.tower = Captains(facts, waiting=self.waiting), TowerLoop(facts, self.settings, self.minutes_above_share)
         if self.checkpoint is not None:
             self.tower.state = self.checkpoint
         self.targets = np.zeros(len(facts.grant))

@@ -22,7 +22,7 @@ class Objective:
     target: float  # share, above 0, below 1
     threshold_seconds: float
     window_seconds: float
-    minutes_above: float = 1.0
+    minutes_above_share: float = 1.0
     """Share of the window's minutes that may have more than the allowed share slow; 1: as many as the budget comes to."""
 
     @property

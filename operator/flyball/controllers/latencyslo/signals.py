@@ -79,7 +79,7 @@ class SignalReaders:
         self._readers = kept
 
     def _reader(self, namespace: str, objective: Objective) -> ObjectiveReader:
-        its = SLObjective(objective.name, objective.share, objective.threshold_seconds, objective.window_seconds, objective.minutes_above)
+        its = SLObjective(objective.name, objective.share, objective.threshold_seconds, objective.window_seconds, objective.minutes_above_share)
         indicator = objective.indicator
         if indicator.histogram:
             named = indicator.histogram

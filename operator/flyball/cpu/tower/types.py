@@ -213,9 +213,9 @@ class Settings:
     """Burn rate that a minute is steered to. At 1 the budget is spent exactly and half of the minutes lie above the objective; at 0.5 and 1,500
     requests a minute (15 slow ones allowed) chance alone puts one minute in a hundred above. An objective over an hour or more is steered to
     `Budget.pace` instead: minutes above it may be made up for by others, and what counts is how much is spent."""
-    burn_aim_few: float = 0.3
+    burn_aim_spent: float = 0.3
     """The same for an objective that says how many minutes may lie above, once most of them did ..."""
-    burn_aim_none: float = 0.6
+    burn_aim_unspent: float = 0.6
     """... and while none of the window did. With the small cuts of an hour this takes 2 % fewer cores than 0.5 with the cuts of minutes does, and has
     0 to 7 minutes of 175 above where the other had as many (docs/designs/0008)."""
     rise_per_minute: float = 0.22

@@ -15,7 +15,7 @@ def flyball(*, checkpoint: TowerState | None = None) -> Product:
 
 def flyball_every_minute() -> Product:
     """The same under objectives that allow 5 % of the minutes above (`minutesAbovePercent: "5"`)."""
-    return Product(minutes_above=0.05, name="flyball-every-minute")
+    return Product(minutes_above_share=0.05, name="flyball-every-minute")
 
 
 def flyball_bandit() -> Product:

@@ -38,7 +38,7 @@ def over(window: float, its: tower.Reading) -> tower.Reading:
 
 def few_minutes(its: tower.Reading, above: float) -> tower.Reading:
     """The same of an objective that lets 5 % of its minutes lie above, of which so many did."""
-    return replace(its, objective=replace(its.objective, minutes_above=0.05), budget=replace(its.budget, minutes_above=above))
+    return replace(its, objective=replace(its.objective, minutes_above_share=0.05), budget=replace(its.budget, minutes_above=above))
 
 
 def steady(pressure: float = 0.5) -> TowerState:
