@@ -44,8 +44,9 @@ def test_what_is_no_object_is_refused_in_a_sentence() -> None:
 
 
 def test_an_objective_in_numbers() -> None:
-    objective = LatencySLO.parse(full_slo()).spec.objectives[0]
+    objective, other, _ = LatencySLO.parse(full_slo()).spec.objectives
     assert (objective.share, objective.threshold_seconds, objective.window_seconds) == (0.9995, 0.2, 5400)
+    assert (objective.minutes_above_share, other.minutes_above_share) == (0.05, 1.0)
 
 
 def test_a_workload_in_numbers() -> None:

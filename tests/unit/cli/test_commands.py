@@ -178,6 +178,12 @@ def test_ages_are_short(seconds: int, text: str) -> None:
     assert status.ago(moment, NOW) == text
 
 
+def test_an_explanation_says_how_many_minutes_may_lie_above() -> None:
+    known = seen()
+    known["spec"]["objectives"][0]["minutesAbovePercent"] = "5"
+    assert "99 % within 200ms over 1h, 5 % of its minutes above at most (governs)" in "\n".join(explain.text(LatencySLO.parse(known), NOW))
+
+
 def test_an_explanation_tells_inputs_choice_alternatives_and_effects() -> None:
     text = "\n".join(explain.text(LatencySLO.parse(seen()), NOW))
     for part in (
