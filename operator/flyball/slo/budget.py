@@ -26,6 +26,11 @@ class Objective:
     """Share of the window's minutes that may have more than the allowed share slow; 1: as many as the budget comes to."""
 
     @property
+    def counts_minutes(self) -> bool:
+        """Whether it says how many minutes may lie above."""
+        return self.minutes_above_share < 1.0
+
+    @property
     def allowed_share(self) -> float:
         """Share of requests that may be slow."""
         return 1.0 - self.target

@@ -131,9 +131,8 @@ def unsafe(state: TowerState, reading: Reading, observation: Observation, settin
     if reading.total == 0:
         return Proposal(state.pressure, Reason.HOLD, f"{name}: no requests in the last {reading.seconds:.0f} s; targets stay.", reading)
     burn = reading.burn
-    guard_burn = (
-        settings.guard_burn if reading.objective.minutes_above_share < 1.0 else _by_window(reading, settings.guard_burn, settings.guard_burn_hour)
-    )
+    by_window = _by_window(reading, settings.guard_burn, settings.guard_burn_hour)
+    guard_burn = settings.guard_burn if reading.objective.counts_minutes else by_window
     given_back = observation.time < state.guard_until  # and goes on for as long as requests are slow: only so is it seen whether that cures it
     if (burn >= guard_burn or given_back or budget.left <= 0) and surely_above(reading, 1.0, settings):
         message = f"{_seen(reading)}: a surge; everything is given back for {_longest_hold(observation, settings):.0f} s."
@@ -150,7 +149,7 @@ def aim_of(reading: Reading, settings: Settings) -> float:
     budget, objective = reading.budget, reading.objective
     thrift = max(0.0, min(1.0, budget.left / settings.reserve))
     by_window = _by_window(reading, settings.burn_aim * thrift, budget.pace)
-    if objective.minutes_above_share >= 1.0:
+    if not objective.counts_minutes:
         return by_window
     planned = MINUTES_PLANNED * objective.minutes_above_share * objective.window_seconds / MINUTE
     spent, unspent = settings.burn_aim_spent, settings.burn_aim_unspent

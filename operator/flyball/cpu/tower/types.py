@@ -216,8 +216,8 @@ class Settings:
     burn_aim_spent: float = 0.3
     """The same for an objective that says how many minutes may lie above, once most of them did ..."""
     burn_aim_unspent: float = 0.6
-    """... and while none of the window did. With the small cuts of an hour this takes 2 % fewer cores than 0.5 with the cuts of minutes does, and has
-    0 to 7 minutes of 175 above where the other had as many (docs/designs/0008)."""
+    """... and while none of the window did. At 5 % over an hour, with the small cuts of an hour, this takes 2 % fewer cores than 0.5 with the cuts of
+    minutes does, and has 68 minutes of 3,150 above for its 40 (docs/designs/0008)."""
     rise_per_minute: float = 0.22
     """Rise of pressure when nothing at all is slow, less in proportion as burn nears the aim: from 0 to a target of 5 % in 70 s. A step shows in the
     readings some 40 s later (scrape, look-back, and the captains' own pace), so that twice this overshoots by more than one cut takes back."""
