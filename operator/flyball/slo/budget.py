@@ -25,6 +25,10 @@ class Objective:
     minutes_above_share: float = 1.0
     """Share of the window's minutes that may have more than the allowed share slow; 1: as many as the budget comes to."""
 
+    def __post_init__(self) -> None:
+        if not 0.0 < self.minutes_above_share <= 1.0:
+            raise ValueError(f"{self.name}: the share of minutes above lies above 0 and is 1 at most; this is {self.minutes_above_share}")
+
     @property
     def counts_minutes(self) -> bool:
         """Whether it says how many minutes may lie above."""

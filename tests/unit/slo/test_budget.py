@@ -34,6 +34,12 @@ def test_cells_are_a_360th_of_the_window_and_whole_minutes(window: float, second
     assert cell_seconds(window) == seconds
 
 
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.1, math.nan])
+def test_a_share_of_minutes_that_is_none_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="gateway: the share of minutes above"):
+        Objective("gateway", 0.99, 0.2, HOUR, share)
+
+
 def test_an_hour_at_99_percent_allows_one_request_in_a_hundred() -> None:
     budget = ledger(Cell(NOW - 120, 995, 1000), Cell(NOW - 60, 1000, 1000)).budget(NOW)
     assert (budget.requests, budget.slow) == (2000, 5)

@@ -249,10 +249,15 @@ def _longest_hold(observation: Observation, settings: Settings) -> float:
 
 def sane(state: TowerState, observation: Observation, settings: Settings) -> TowerState:
     """No time of the state lies further ahead than it could be: a clock that was set back must not hold the tower for hours."""
-    now = observation.time
-    hold_until = min(state.hold_until, now + _longest_hold(observation, settings))
-    guard_until = min(state.guard_until, now + _longest_hold(observation, settings))
-    return replace(state, hold_until=hold_until, guard_until=guard_until, last_good_reading=min(state.last_good_reading, now))
+    now, latest = observation.time, observation.time + _longest_hold(observation, settings)
+    return replace(
+        state,
+        hold_until=min(state.hold_until, latest),
+        cut_until=min(state.cut_until, latest),
+        guard_until=min(state.guard_until, latest),
+        last_good_reading=min(state.last_good_reading, now),
+        arms=replace(state.arms, since=min(state.arms.since, now)),
+    )
 
 
 def remember(state: TowerState, chosen: Proposal, observation: Observation, settings: Settings) -> TowerState:

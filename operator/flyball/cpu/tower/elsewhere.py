@@ -7,7 +7,7 @@ behind it and keeps what is in force from now on.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 
 from flyball.cpu.tower.blame import OVER_SHARE, STAY_SECONDS, TRUST_SECONDS, Blame, Span, added
@@ -23,6 +23,8 @@ def taken_off(state: TowerState, observation: Observation, settings: Settings) -
     """The state after what the readings say of the causes, and the observation without what is not the quotas' doing."""
     now = observation.time
     blame = _sane(state.blame, now)
+    if observation.readings:
+        blame = _of(blame, {its.objective.name for its in observation.readings})
     known = [its for its in observation.readings if its.usable and its.total > 0 and its.age_seconds <= settings.stale_seconds]
     if known:
         oldest = now - max(its.objective.window_seconds for its in observation.readings)
@@ -121,6 +123,14 @@ def given_back(workloads: Iterable[WorkloadView]) -> bool:
     """Whether nothing is held back, by what agents count; a workload that none counts is nobody's, and with none at all nothing is known."""
     known = [view for view in workloads if math.isfinite(view.quota) and math.isfinite(view.grant)]
     return bool(known) and all(view.quota >= GIVEN_BACK * view.grant for view in known)
+
+
+def _of(blame: Blame, names: Set[str]) -> Blame:
+    """Of these objectives alone: what is held against one that was renamed or taken out of the spec would be over with no reading."""
+    if blame.cause.keys() | blame.calm.keys() | blame.excused.keys() <= names:
+        return blame
+    cause, calm = ({name: value for name, value in its.items() if name in names} for its in (blame.cause, blame.calm))
+    return replace(blame, cause=cause, calm=calm, excused={name: spans for name, spans in blame.excused.items() if name in names})
 
 
 def _sane(blame: Blame, now: float) -> Blame:

@@ -212,6 +212,18 @@ def test_a_clock_that_was_set_back_excuses_nothing() -> None:
     assert plant.state.blame.released <= plant.now
 
 
+def test_a_cause_of_an_objective_that_is_no_longer_there_holds_nothing_up() -> None:
+    plant = settled()
+    plant.state = replace(plant.state, blame=Blame(calm={"checkout": plant.now}, cause={"checkout": 0.4}, cause_until=plant.now + 60))
+    before = plant.state.pressure
+    plant.run(1)
+    assert plant.state.blame.cause == {}
+    assert set(plant.state.blame.calm) == {"gateway"}
+    plant.elsewhere = 0.0
+    plant.run(30)
+    assert plant.state.pressure > before
+
+
 def test_the_excuse_begins_when_the_backlog_is_worked_off() -> None:
     at = Blame(released=NOW)
     assert at.drained() == NOW + 60

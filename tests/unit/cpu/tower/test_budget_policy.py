@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from flyball.cpu import tower
 from flyball.cpu.tower import Reason, TowerState
 from flyball.cpu.tower.budget import NORMAL_FROM, at_least
+from flyball.cpu.tower.types import TARGET_MAX
 from flyball.slo import Budget, Objective
 from tests.unit.cpu.tower.plant import Plant
 
@@ -193,6 +194,15 @@ def test_a_clock_that_was_set_back_holds_nothing_for_hours() -> None:
     assert (lost.pressure, decision.reason) == (0.0, Reason.SIGNALS_LOST)
 
 
+def test_a_clock_that_was_set_back_does_not_hold_up_the_next_cut() -> None:
+    cut, decision = decide(replace(steady(), last_time=8185.0, last_good_reading=8185.0), reading(12), time=8200.0)
+    assert decision.reason is Reason.SAVE
+    state, decision = decide(cut, reading(12), time=1000.0)  # two hours back
+    assert decision.reason is Reason.HOLD  # the cut may still be on its way into the readings
+    state, decision = decide(state, reading(12), time=1000.0 + 2 * SETTINGS.guard_hold_seconds)
+    assert (decision.reason, state.pressure < cut.pressure) == (Reason.SAVE, True)
+
+
 def test_few_requests_decide_nothing() -> None:
     for slow in (0, 1):
         state, decision = decide(steady(), reading(slow, total=40))
@@ -276,7 +286,7 @@ def test_whatever_is_read_targets_stay_within_their_bounds(pressure: float, give
     ]
     state, decision = decide(steady(pressure), *readings, time=time)
     assert 0.0 <= state.pressure <= 1.0
-    assert all(0.0 <= target <= 0.40 for target in decision.targets.values())
+    assert all(0.0 <= target <= TARGET_MAX for target in decision.targets.values())
 
 
 @given(st.floats(0, 1), st.integers(0, 200), st.integers(1, 200))
