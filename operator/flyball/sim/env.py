@@ -31,6 +31,9 @@ CLIP = 10.0
 PENALTY = 10.0
 """Reward lost per unit of burn above 1 (and cores are a share of the grant): a minute at twice the allowed slow share costs ten grants."""
 
+STEP_MOST = 60
+"""Seconds. The slow level's observation goes back a minute behind the step's beginning, and scrapes are kept for a good two minutes."""
+
 
 class CpuEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
     """Observation: requests per second over the trace's highest, slow share over the allowed, p99 over the objective, budget left; then by service
@@ -48,6 +51,8 @@ class CpuEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
     ) -> None:
         if action not in ("targets", "quotas"):
             raise ValueError(f"action is targets or quotas, not {action!r}")
+        if not 1 <= step_seconds <= STEP_MOST:
+            raise ValueError(f"a step is 1 to {STEP_MOST} s long, not {step_seconds}: scrapes are kept for not much longer")
         self._application, self._rates, self._settings = application, np.asarray(rates, np.float64), settings
         self._action, self._step_seconds = action, step_seconds
         services = len(application.services)

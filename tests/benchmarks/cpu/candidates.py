@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from flyball.sim.policies import FAST, SLOW, Autothrottle, CpuBurst, OurPair, PaperPair, Phase, Static, Threshold, Vpa, flyball
 from flyball.sim.policies.bandit import Seen
@@ -16,6 +17,7 @@ from flyball.sim.policy import Policy
 from flyball.sim.run import Settings
 from tests.benchmarks.cpu.cells import Cell
 from tests.benchmarks.cpu.kept import ROOT, sources
+from tests.benchmarks.cpu.past import past
 
 SETTLE_SECONDS = 300.0
 """Not scored: K8s-CPU sees its first full window then. The first hour's objective counts from the start all the same."""
@@ -58,7 +60,7 @@ def make(candidate: Candidate, cell: Cell, warmed: Callable[[], Sequence[Seen]])
     made: dict[str, Callable[..., Policy]] = {
         "k8s-cpu": lambda target: Threshold(target, SLOW),
         "k8s-cpu-fast": lambda target: Threshold(target, FAST),
-        "vpa": Vpa,
+        "vpa": lambda ratio: Vpa(ratio, past(cell, code("vpa"))),
         "static": Static,
         "cpu-burst": CpuBurst,
         "paper-pair": PaperPair,
@@ -94,4 +96,6 @@ def code(kind: str) -> str:
     files = [package / "sim" / "policies" / name for name in FILES[kind]]
     if kind in OURS:
         files += [package / "sim" / "bridge.py", *sorted((package / "cpu").rglob("*.py")), *sorted((package / "slo").glob("*.py"))]
+    if kind == "vpa":
+        files.append(Path(__file__).with_name("past.py"))
     return engine() + sources(files)

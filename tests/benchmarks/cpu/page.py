@@ -37,15 +37,23 @@ NAMES = {
 }
 """What a score's figures are called in a row."""
 _rows: list[Mapping[str, Any]] = []
+_renewed: set[str] = set()
 
 
 def take(page: Path = PAGE) -> None:
     """Let `runs.score` find the page's rows, if FROM_PAGE=1 asks for it. In every process that runs some."""
     _rows.clear()
+    _renewed.clear()
     kept.TAKEN.clear()
     if os.environ.get("FROM_PAGE") == "1":
         _rows.extend(row for row in json.loads(page.read_text())["rows"] if row.get("key"))
         kept.TAKEN.update({row["key"]: score_of(row) for row in _rows})
+        _renewed.update(row["key"] for row in _rows if row.get("renewed"))
+
+
+def renewed(key: str) -> bool:
+    """Whether the row of this key is one that was not run again after a change of code (`renew`)."""
+    return key in _renewed
 
 
 def figures_of(score: Score) -> dict[str, object]:

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from flyball.sim.policies.bandit import LADDER
 from tests.benchmarks.cpu.candidates import Candidate
 from tests.benchmarks.cpu.cells import Cell
-from tests.benchmarks.cpu.page import figures_of, parameters
+from tests.benchmarks.cpu.page import figures_of, parameters, renewed
 from tests.benchmarks.cpu.runs import Score, score, where
-from tests.benchmarks.cpu.tune import Span, cheapest, coordinate
+from tests.benchmarks.cpu.tune import Span, cheapest, staircase
 
 SPANS = {
     "k8s-cpu": Span(0.10, 1.50),
@@ -22,6 +22,8 @@ SPANS = {
 }
 """Of a peer's parameter."""
 THRESHOLDS = ("k8s-cpu", "k8s-cpu-fast")
+WITH_BURST = (*THRESHOLDS, "cpu-burst")
+"""Peers compared under the burst allowance as well: CPUBurst's rule has one of its own."""
 FIRST_SEED_ONLY = ("vpa", "static", "cpu-burst", "autothrottle-no-warm-up", "paper-pair", "our-pair")
 """Far from the best wherever they were looked at, or searched for on that seed alone: one says enough."""
 SEARCH_SECONDS = 3900
@@ -48,10 +50,11 @@ class Scope:
         return replace(self, tuned=tuned, untuned=untuned, pairs=pairs)
 
     def of(self, cell: Cell) -> Scope:
-        """What of it is run on a cell: on random applications the baselines and ours on one seed, since inference draws from applications."""
+        """What of it is run on a cell: on random applications the baselines and ours on one seed, since inference draws from applications, and
+        without the burst allowance, which the inference is about."""
         if not cell.application.startswith("random-"):
             return self
-        return replace(self.only((*THRESHOLDS, "flyball")), seeds=self.seeds[:1], minutes_objective=False)
+        return replace(self.only((*THRESHOLDS, "flyball")), seeds=self.seeds[:1], minutes_objective=False, classes=(False,))
 
     def seeds_of(self, kind: str) -> tuple[int, ...]:
         return self.seeds[:1] if kind in FIRST_SEED_ONLY else self.seeds
@@ -90,14 +93,15 @@ class Row:
     def as_json(self) -> dict[str, object]:
         """Keys as the report has them; what is not known is null."""
         row = {key: value for key, value in asdict(self).items() if key not in ("score", "burst")}
-        return row | {"class": "burst" if self.burst else "no-burst"} | figures_of(self.score)
+        marked = {"renewed": True} if renewed(self.key) else {}
+        return row | {"class": "burst" if self.burst else "no-burst"} | figures_of(self.score) | marked
 
 
 def of_cell(cell: Cell, scope: Scope) -> list[Row]:
     """Everything on a cell that needs no other cell."""
     rows: list[Row] = []
     for burst in scope.classes:
-        kinds = scope.tuned if not burst else tuple(kind for kind in scope.tuned if kind in THRESHOLDS)
+        kinds = scope.tuned if not burst else tuple(kind for kind in scope.tuned if kind in WITH_BURST)
         for kind in kinds:
             rows += tuned(cell, kind, scope, burst=burst, objective="H")
         if scope.minutes_objective and not burst and "k8s-cpu-fast" in scope.tuned:
@@ -147,7 +151,7 @@ def pair(cell: Cell, kind: str, scope: Scope) -> list[Row]:
         got = score(Candidate(kind, (heavy, light)), cell, scope.seeds[0], burst=False, seconds=min(SEARCH_SECONDS, scope.seconds))
         return got.cores if got.meets("H") else math.inf
 
-    return _at_its_best(cell, kind, scope, lambda: coordinate(cost, LADDER), burst=False, objective="H")
+    return _at_its_best(cell, kind, scope, lambda: staircase(cost, LADDER), burst=False, objective="H")
 
 
 def _at_its_best(

@@ -12,7 +12,7 @@ import numpy as np
 from flyball.cli.table import table
 from tests.benchmarks.cpu import svg
 from tests.benchmarks.cpu.plan import ONE_TARGET, PER_CELL, THRESHOLDS, UNTUNED, Row
-from tests.benchmarks.cpu.summary import OURS, best, mean_cores, one_target, savings
+from tests.benchmarks.cpu.summary import COMPARED, OURS, Beside, beside, best, mean_cores, one_target, savings
 
 HEADER = ("application", "trace", "class", "policy", "tuned", "H", "M", "cores", "used", "requested", "worst hour %", "minutes over", "worst p99")
 SHORT = ("application", "trace", "class", "Flyball", "(a)", "(b)", "Autothrottle", "oracle pair", "worst hour %", "minutes over")
@@ -42,6 +42,7 @@ ASKED: dict[str, tuple[bool, float]] = {
     **{f"slack_{slack}_met_share": (True, 1.0) for slack in ("1_5", "2_5", "4")},
 }
 """What the figures were to reach: at least (True) or at most (False)."""
+BASELINES = {"k8s-cpu": "K8s-CPU", "k8s-cpu-fast": "K8s-CPU-Fast"}
 TUNINGS = {PER_CELL: "per cell", ONE_TARGET: "one target", UNTUNED: ""}
 
 
@@ -74,10 +75,11 @@ def short(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     made = []
     for burst in (False, True):
         ours, theirs, one = mean_cores(rows, OURS, burst=burst), best(rows, PER_CELL, burst=burst), one_target(rows, burst=burst)
-        others = [mean_cores(rows, policy, burst=burst) for policy in BESIDE]
+        others = [beside(rows, policy, burst=burst) for policy in BESIDE]
         for cell, cores in ours.items():
             its = [row.score for row in rows if (row.policy, row.burst, row.application, row.trace) == (OURS, burst, *cell)]
-            against = [f"{peer[cell]:.2f} ({100 * (1 - cores / peer[cell]):+.1f} %)" if cell in peer else "-" for peer in (theirs, one, *others)]
+            found = [Beside(cores, peer[cell]) if cell in peer else None for peer in (theirs, one)] + [peer.get(cell) for peer in others]
+            against = [f"{one.theirs:.2f} ({100 * (1 - one.ratio):+.1f} %)" if one else "-" for one in found]
             worst = f"{100 * max(score.worst_hour for score in its):.2f}"
             made.append((*cell, "burst" if burst else "", f"{cores:.2f}", *against, worst, str(max(score.minutes_over for score in its))))
     return made
@@ -101,8 +103,8 @@ def unmet(figures: Mapping[str, float | None]) -> list[str]:
 
 def losses(rows: Sequence[Row]) -> list[str]:
     """Sentences on what fell short, or one that says that nothing did."""
+    said = [f"{variant}: the baselines meet the objective at no target." for variant in _unmet_by_baselines(rows)]
     rows = [row for row in rows if not row.variant]
-    said = []
     if not any(row.policy == OURS for row in rows):
         return ["Flyball was not among the policies that were run."]
     for burst in (False, True):
@@ -111,18 +113,47 @@ def losses(rows: Sequence[Row]) -> list[str]:
             if saving < 0:
                 said.append(f"{'/'.join(cell)} {name}: Flyball uses {-saving:.1f} % more cores than the peer tuned in hindsight.")
     for policy in dict.fromkeys(row.policy for row in rows if row.objective == "H" and row.policy not in (*THRESHOLDS, *VARIANTS, OURS)):
-        its = [row for row in rows if row.policy == policy and row.met]
-        seeds = {row.seed for row in its}
-        mine = mean_cores([row for row in rows if row.seed in seeds], OURS, burst=False)
-        for cell, saving in savings(mine, mean_cores(its, policy, burst=False)).items():
-            if saving < 0:
-                said.append(f"{'/'.join(cell)}: Flyball uses {-saving:.1f} % more cores than {policy}.")
+        for burst in (False, True):
+            for cell, two in beside(rows, policy, burst=burst, met=True).items():
+                if two.ratio > 1:
+                    name = " with burst" if burst else ""
+                    said.append(f"{'/'.join(cell)}{name}: Flyball uses {100 * (two.ratio - 1):.1f} % more cores than {policy}.")
     for row in rows:
         if row.policy == OURS and not row.met:
             name = "with burst" if row.burst else "without burst"
             share = 100 * row.score.worst_hour
             said.append(f"{row.application}/{row.trace} {name}, seed {row.seed}: Flyball's worst hour has {share:.2f} % slow requests (1 allowed).")
     return said or ["No cell is worse than the tuned peer and none misses its objective."]
+
+
+def _unmet_by_baselines(rows: Sequence[Row]) -> list[str]:
+    """Changes under which baselines were tuned and none could be."""
+    tuned = {row.variant for row in rows if row.tuning == PER_CELL}
+    return [variant for variant in dict.fromkeys(row.variant for row in rows) if variant in COMPARED and tuned & COMPARED and variant not in tuned]
+
+
+def _baselines(rows: Sequence[Row]) -> str:
+    """Which Kubernetes baselines (a) and (b) choose from, on cells that were chosen on and on those held out."""
+    said = []
+    for holdout, where in ((False, ""), (True, " on cells held out")):
+        kinds = [kind for kind in THRESHOLDS if any(row.policy == kind and row.holdout == holdout and not row.variant for row in rows)]
+        names = [BASELINES[kind] for kind in kinds]
+        if names:
+            said.append((f"the cheaper of {' and '.join(names)}" if len(names) > 1 else names[0]) + where)
+    return ", ".join(said) or "none was run"
+
+
+def _renewed(rows: Sequence[Row]) -> list[str]:
+    """What is to be known of rows that were not run again after a change of code."""
+    marked = [row for row in rows if row.as_json().get("renewed")]
+    if not marked:
+        return []
+    counts = {policy: sum(row.policy == policy for row in marked) for policy in dict.fromkeys(row.policy for row in marked)}
+    listed = ", ".join(f"{count} of {policy}" for policy, count in counts.items())
+    return [
+        "",
+        f"After changes of code that concern none of these figures {listed} were not run again; a sample was, and agreed to the last bit (`renew`).",
+    ]
 
 
 def terminal(rows: Sequence[Row], figures: Mapping[str, float | None]) -> str:
@@ -148,6 +179,7 @@ def write_page(folder: Path, rows: Sequence[Row], figures: Mapping[str, float | 
         "",
         f"Generated by `{scope.get('command', 'make bench SUITE=cpu')}`; the rules are those of `tests/benchmarks/cpu`.",
         "Figures of what was not run are missing. `FROM_PAGE=1`: rows that nothing has changed for were taken over from this page as it was before.",
+        *_renewed(rows),
         "",
         "Scope: " + ", ".join(f"{key} {value}" for key, value in scope.items() if key != "command") + ".",
         "",
@@ -155,7 +187,8 @@ def write_page(folder: Path, rows: Sequence[Row], figures: Mapping[str, float | 
         "All policies share one grant per container, twice its peak. `per cell`: tuned in hindsight to .01 on that application and trace, all seeds;",
         "`one target`: the lowest target that any trace of the application called for. `..._m_all_cells`: the variant for M against Autothrottle on",
         "all cells, whoever has more minutes over in one of them, with the minutes of both; without it those cells alone in which ours has no more.",
-        "`use_saving...`: what quotas equal to the CPU time used would save.",
+        "`use_saving...`: what quotas equal to the CPU time used would save. `named_apps...`: without the random applications. `from_zero...`:",
+        "minutes 20 to 60 against the same minutes of the trace an hour later, on so many runs.",
         "",
         "![Savings](cpu-savings.svg)",
         "",
@@ -163,9 +196,10 @@ def write_page(folder: Path, rows: Sequence[Row], figures: Mapping[str, float | 
         "",
         "## Cell by cell",
         "",
-        "Mean cores, and in brackets what Flyball saves against them. (a): the cheaper of K8s-CPU and K8s-CPU-Fast tuned to the cell in hindsight;",
+        f"Mean cores, and in brackets what Flyball saves against them. (a): {_baselines(rows)}, tuned to the cell in hindsight;",
         "(b): at the one target that is safe on all of the application's traces; Autothrottle after its twelve hours of warm-up; oracle pair: the",
-        "best fixed pair of targets in hindsight under the paper's Captain. Flyball begins from zero knowledge and has no parameter of a cell.",
+        "best fixed pair of targets in hindsight under the paper's Captain, against Flyball on the pair's seed. Flyball begins from zero knowledge",
+        "and has no parameter of a cell.",
         "",
         *_table(SHORT, short(rows)),
         "",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from tests.benchmarks.cpu.cells import variants
 from tests.benchmarks.cpu.plan import ONE_TARGET, PER_CELL, THRESHOLDS, UNTUNED, Row
 from tests.benchmarks.cpu.runs import Score
 
@@ -16,6 +18,8 @@ BOOTSTRAP_SEED = 5
 OURS = "flyball"
 OURS_BY_MINUTES = "flyball-every-minute"
 """Ours under an objective over minutes, for M."""
+COMPARED = frozenset(cell.variant for cell in variants() if cell.contention or cell.slack)
+"""Changes for which the baselines are tuned as well."""
 WORST_MINUTE = 3.0
 """No minute's p99 above this many times the objective on undisturbed cells."""
 
@@ -36,11 +40,16 @@ def summary(rows: Sequence[Row], long_run_hours_over: float | None = None) -> di
     at_m = {cell: cores for cell, cores in by_minutes.items() if _meets_m(rows, cell)}
     compared = [row for row in rows if not row.burst and (row.application, row.trace) in autothrottle]
     random = {cell: value for cell, value in against_cell.items() if cell[0].startswith("random-")}
+    named = [value for cell, value in against_cell.items() if cell not in random]
+    from_zero = [
+        row.score.cores_from_zero / row.score.cores_warmed for row in product if not row.trace.startswith("worldcup")
+    ]  # which does not repeat
     return {
         "objective_met_share": _mean([row.score.meets("H") for row in product]),
         "objective_m_met_share": _mean([row.score.meets("M") for row in rows if row.policy == OURS_BY_MINUTES]),
         "saving_vs_tuned_per_cell_mean_percent": _mean(against_cell.values()),
         "saving_vs_tuned_per_cell_min_percent": min(against_cell.values(), default=None),
+        "named_apps_saving_vs_tuned_per_cell_mean_percent": _mean(named),
         "saving_vs_one_target_mean_percent": _mean(against_one.values()),
         "saving_with_burst_vs_one_target_mean_percent": _mean(savings(ours_burst, one).values()),
         "class_burst_saving_vs_one_target_mean_percent": _mean(savings(ours_burst, one_target(rows, burst=True)).values()),
@@ -51,10 +60,11 @@ def summary(rows: Sequence[Row], long_run_hours_over: float | None = None) -> di
         "minutes_over_m_all_cells": _minutes_over(compared, OURS_BY_MINUTES),
         "minutes_over_autothrottle_all_cells": _minutes_over(compared, "autothrottle"),
         "use_saving_vs_one_target_mean_percent": _mean(savings(used, one).values()),
-        "cores_ratio_vs_oracle_pair": _ratio_on_its_seeds(rows, "paper-pair"),
-        "cores_ratio_vs_oracle_pair_ours": _ratio_on_its_seeds(rows, "our-pair"),
+        "cores_ratio_vs_oracle_pair": _mean(its.ratio for its in beside(rows, "paper-pair", burst=False).values()),
+        "cores_ratio_vs_oracle_pair_ours": _mean(its.ratio for its in beside(rows, "our-pair", burst=False).values()),
         "first_hour_met_share": _mean([row.score.first_hour <= 0.01 for row in product]),
-        "from_zero_cores_ratio": _mean([row.score.cores_from_zero / row.score.cores_warmed for row in product]),
+        "from_zero_cores_ratio": _mean(from_zero),
+        "from_zero_runs": float(sum(map(math.isfinite, from_zero))),
         "long_run_hours_over_percent": long_run_hours_over,
         "worst_minute_within_3_share": _mean([row.score.worst_minute_ratio <= WORST_MINUTE for row in product]),
         "random_apps_saving_ci90_low_percent": bootstrap(random)[0] if random else None,
@@ -70,7 +80,8 @@ def _varied(rows: Sequence[Row]) -> dict[str, float | None]:
         ours = [row for row in its if row.policy == OURS]
         key = name.replace(" % ", "_percent_").replace(" ", "_").replace(".", "_")
         figures[f"{key}_met_share"] = _mean([row.score.meets("H") for row in ours])
-        for burst in {row.burst for row in its if row.tuning == PER_CELL}:
+        if name in COMPARED:
+            burst = its[0].burst
             saved = savings(mean_cores(its, OURS, burst=burst), best(its, PER_CELL, burst=burst))
             figures[f"{key}_saving_vs_tuned_per_cell_mean_percent"] = _mean(saved.values())
     return figures
@@ -148,11 +159,24 @@ def _ratio(ours: Mapping[CellKey, float], theirs: Mapping[CellKey, float]) -> fl
     return _mean([ours[cell] / theirs[cell] for cell in ours if cell in theirs])
 
 
-def _ratio_on_its_seeds(rows: Sequence[Row], policy: str) -> float | None:
-    """Our cores over those of a policy that may have been run on fewer seeds."""
-    seeds = {row.seed for row in rows if row.policy == policy}
-    rows = [row for row in rows if row.seed in seeds]
-    return _ratio(mean_cores(rows, OURS, burst=False), mean_cores(rows, policy, burst=False))
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Mean cores of ours and of a peer on one cell, on the seeds that the peer was run on."""
+
+    ours: float
+    theirs: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.theirs
+
+
+def beside(rows: Sequence[Row], policy: str, *, burst: bool, met: bool = False) -> dict[CellKey, Beside]:
+    """By cell, where both are known; a peer may have been run on fewer seeds than ours. `met`: only its runs that met the objective."""
+    theirs = [row for row in rows if row.policy == policy and row.burst == burst and (row.met or not met)]
+    seeds = {(row.application, row.trace, row.seed) for row in theirs}
+    ours = mean_cores([row for row in rows if (row.application, row.trace, row.seed) in seeds], OURS, burst=burst)
+    return {cell: Beside(ours[cell], cores) for cell, cores in mean_cores(theirs, policy, burst=burst).items() if cell in ours}
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -1,7 +1,7 @@
 """Tuning in hindsight: the cheapest parameter of a peer that meets the objective on all seeds of a cell.
 
 One parameter: bisection, which takes cost and safety to move one way with it; first on a short run, then around what that found on the whole. Two:
-coordinate search on the ladder of Autothrottle's targets. `meets` and `cost` run the simulator.
+along the border of what meets, on the ladder of Autothrottle's targets. `meets` and `cost` run the simulator.
 """
 
 from __future__ import annotations
@@ -59,29 +59,19 @@ def cheapest(meets: Callable[[float], bool], span: Span, near: float | None = No
     return span.value(low) if low >= 0 else None
 
 
-def coordinate(cost: Callable[[float, float], float], ladder: Sequence[float], start: tuple[int, int] = (0, 0)) -> tuple[float, float] | None:
-    """The pair of targets that one cannot improve by moving either along the ladder. `cost` is infinite where the objective is missed.
+def staircase(cost: Callable[[float, float], float], ladder: Sequence[float]) -> tuple[float, float] | None:
+    """The cheapest pair of targets on the ladder; None where none meets the objective. `cost` is infinite where the objective is missed.
 
-    Each coordinate climbs from where it stands for as long as that pays, first up, then down; the two take turns until neither moves.
+    Takes safety to fall and cost to fall as either target rises: then the cheapest lies where, for its first target, the second cannot rise. For the
+    lowest first target the second comes down from the top until it meets; for each higher first one it goes on down from there. So many looks as
+    the ladder has rungs, twice, at most; a descent that moves one target at a time ends at the first such corner that it meets.
     """
-    kept: dict[tuple[int, int], float] = {}
-
-    def at(place: tuple[int, int]) -> float:
-        if not all(0 <= rung < len(ladder) for rung in place):
-            return math.inf
-        if place not in kept:
-            kept[place] = cost(ladder[place[0]], ladder[place[1]])
-        return kept[place]
-
-    best = start
-    moved = True
-    while moved:
-        moved = False
-        for axis in (1, 0):
-            for direction in (1, -1):
-                while True:
-                    step = (best[0], best[1] + direction) if axis else (best[0] + direction, best[1])
-                    if not at(step) < at(best):
-                        break
-                    best, moved = step, True
-    return (ladder[best[0]], ladder[best[1]]) if math.isfinite(at(best)) else None
+    found: list[tuple[float, float, float]] = []
+    second = len(ladder) - 1
+    for first in ladder:
+        while second >= 0 and math.isinf(cores := cost(first, ladder[second])):
+            second -= 1
+        if second < 0:
+            break
+        found.append((cores, first, ladder[second]))
+    return min(found)[1:] if found else None

@@ -86,7 +86,7 @@ def main() -> int:
         data.folder()
         result = before(quick)
         if gone := missing():
-            print(f"left out, because not installed: {', '.join(gone)} (pip install 'flyball[bench]')")
+            print(f"left out, because not installed: {', '.join(gone)} (pip install '.[bench]')")
         result["run"] = {"quick": quick, "python": platform.python_version(), "kernel": platform.release(), "cpus": os.cpu_count()}
         for suffix in extents:
             of_holdout = bool(suffix)

@@ -50,3 +50,6 @@ def test_misuse_is_said() -> None:
         CpuEnv(shop(), RATES).step(np.zeros(7, np.float32))
     with pytest.raises(ValueError, match="targets or quotas"):
         CpuEnv(shop(), RATES, action="shares")  # type: ignore[arg-type]
+    for seconds in (0, 61):
+        with pytest.raises(ValueError, match="a step is 1 to 60 s long"):
+            CpuEnv(shop(), RATES, step_seconds=seconds)

@@ -14,7 +14,7 @@ from tests.benchmarks.cpu import report, svg
 from tests.benchmarks.cpu.plan import ONE_TARGET, PER_CELL, UNTUNED, Row
 from tests.benchmarks.cpu.runs import Score, requested
 from tests.benchmarks.cpu.summary import bootstrap, summary
-from tests.benchmarks.cpu.tune import Span, cheapest, coordinate
+from tests.benchmarks.cpu.tune import Span, cheapest, staircase
 
 SPAN = Span(0.10, 1.00)
 
@@ -47,13 +47,25 @@ def test_a_span_may_run_down() -> None:
     assert cheapest(lambda value: value >= 2.35, Span(10.0, 1.0, 0.05)) == 2.35
 
 
-def test_coordinate_search_descends_to_the_cheapest_pair_of_a_bowl() -> None:
-    ladder = [0.0, 0.1, 0.2, 0.3, 0.4]
-    assert coordinate(lambda heavy, light: (heavy - 0.2) ** 2 + (light - 0.3) ** 2, ladder) == (0.2, 0.3)
+def test_the_best_pair_is_found_along_the_whole_border_of_what_meets() -> None:
+    ladder = [0.0, 0.1, 0.2, 0.3]
+    asked: list[tuple[float, float]] = []
+
+    def cost(heavy: float, light: float) -> float:
+        asked.append((heavy, light))
+        return math.inf if 6 * heavy + 4 * light > 1.2 + 1e-9 else 30 - 20 * heavy - 6 * light
+
+    # The first corner, heavy 0 and light .3, costs 28.2; giving up light for heavy goes down to 26.
+    assert staircase(cost, ladder) == (0.2, 0.0)
+    assert len(asked) <= 2 * len(ladder)
 
 
-def test_coordinate_search_says_when_nothing_meets() -> None:
-    assert coordinate(lambda heavy, light: math.inf, [0.0, 0.1]) is None
+def test_the_search_for_a_pair_says_when_nothing_meets() -> None:
+    assert staircase(lambda heavy, light: math.inf, [0.0, 0.1]) is None
+
+
+def test_where_everything_meets_the_dearest_rungs_are_not_left() -> None:
+    assert staircase(lambda heavy, light: 2.0 - heavy - light, [0.0, 0.1]) == (0.1, 0.1)
 
 
 def test_requests_follow_a_minute_late_and_only_beyond_a_tenth() -> None:

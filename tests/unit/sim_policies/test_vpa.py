@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flyball.sim.policies import vpa
-from flyball.sim.policies.vpa import Recommendation, Vpa, add, quantile, recommend, update
+from flyball.sim.policies.vpa import Recommendation, Vpa, Watch, add, quantile, recommend, update
 from tests.unit.sim_policies.builders import application, facts, samples
 
 DAY = 86_400.0
@@ -50,16 +50,28 @@ def test_the_updater_acts_outside_the_bounds_and_on_a_tenth_after_half_a_day() -
     assert update(request, np.full(4, 12 * 3600.0), advice).tolist() == [1.0, 1.0, 1.0, 1.05]
 
 
-def test_the_policy_looks_once_a_minute_and_keeps_the_ratio_of_limit_to_request() -> None:
+def test_the_policy_looks_once_a_minute() -> None:
     policy = Vpa(2.0)
     policy.start(facts(application(0.01), grant=100.0))
     made = [policy.fast(samples([0.2], now=float(second))) for second in range(1, 121)]
     assert [second for second, quotas in enumerate(made, 1) if quotas is not None] == [60, 120]
     assert made[59] is not None
-    assert made[59].quota[0] == 100.0  # short history: 100 lies within the bounds' reach
-    policy = Vpa(2.0)
-    policy.start(facts(application(0.01), grant=0.1))
-    for second in range(1, 61):
-        quotas = policy.fast(samples([0.09], now=float(second)))
-    assert quotas is not None
-    assert quotas.quota[0] == pytest.approx(0.1)
+    assert made[59].quota[0] == 100.0  # a minute of history: its bounds hold anything
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(1.0, 0.23), (2.0, 0.46)])
+def test_after_a_day_it_acts_at_its_first_look_and_keeps_the_ratio_of_limit_to_request(ratio: float, expected: float) -> None:
+    policy = Vpa(ratio, [[0.2]] * 60)
+    policy.start(facts(application(0.01), grant=1.0))
+    first = next(quotas for second in range(1, 61) if (quotas := policy.fast(samples([0.2], now=float(second)))))
+    assert first.quota[0] == pytest.approx(expected, rel=0.1)  # 1.15 times the end of the bucket that what it uses lies in
+
+
+def test_the_past_is_gathered_at_the_grants_by_the_minute() -> None:
+    watch = Watch()
+    begun = watch.start(facts(application(0.01), grant=1.0))
+    assert begun is not None
+    assert begun.quota[0] == 1.0
+    for second in range(1, 121):
+        assert watch.fast(samples([0.2 if second <= 60 else 0.4], now=float(second))) is None
+    assert [minute.tolist() for minute in watch.minutes] == [pytest.approx([0.2]), pytest.approx([0.4])]
