@@ -1,4 +1,4 @@
-"""Writes what is made from the models: crds/, the chart's copy of them, docs/reference. `--check` fails when one of them is not current."""
+"""Writes what is made from models and commands: crds/, the chart's copy of them, docs/reference. `--check` fails when one of them is not current."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import yaml
 
 from flyball.api.crd import KINDS, Kind, crd
 from flyball.api.meta import API_VERSION
+from hack import cli_reference
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = "# Made from operator/flyball/api by `make generate`; do not edit.\n"
@@ -47,6 +48,7 @@ def files() -> dict[Path, str]:
         made[ROOT / "crds" / f"{kind.plural}.yaml"] = text
         made[ROOT / "helm" / "flyball" / "crds" / f"{kind.plural}.yaml"] = text
         made[ROOT / "docs" / "reference" / f"{kind.name.lower()}.md"] = reference(kind)
+    made[ROOT / "docs" / "reference" / "cli.md"] = cli_reference.page()
     return made
 
 

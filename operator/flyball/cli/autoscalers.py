@@ -29,6 +29,12 @@ ADVICE = {
 """What a person can do about a reason, where it is another thing than for a LatencySLO."""
 
 
+def named(value: str) -> str | None:
+    """NAME of pas/NAME; None for another kind's name, or one without a kind."""
+    kind, slash, name = value.partition("/")
+    return name if slash and name and kind.lower() in NAMES else None
+
+
 async def list_autoscalers(kube: Kube, namespace: str | None) -> list[dict[str, Any]]:
     """PredictiveAutoscalers of a namespace, or of all; none where the cluster does not know the kind."""
     try:

@@ -66,9 +66,8 @@ def command(name: str, namespace: str | None, output: str, kubeconfig: str | Non
     """Say why: conditions with what to do about them, budgets, targets, and the last decisions with their inputs, what was
     chosen, what else was considered, and what was expected and seen.
     """
-    kind, slash, rest = name.partition("/")
-    if slash and rest and kind.lower() in autoscalers.NAMES:
-        found = with_cluster(kubeconfig, lambda kube: autoscalers.find_autoscaler(kube, rest, namespace))
+    if scaler := autoscalers.named(name):
+        found = with_cluster(kubeconfig, lambda kube: autoscalers.find_autoscaler(kube, scaler, namespace))
         done = json.dumps(found.get("status", {}), indent=2) if output == "json" else "\n".join(replicas(autoscalers.parse(found), datetime.now(UTC)))
         click.echo(done)
         return

@@ -1,17 +1,22 @@
 """`flyball release`: gives back everything that was taken, whether an operator runs or not.
 
-Suspends the objects first, so that a running operator writes no new plan; then deletes the plans, which is what agents act on.
+Suspends the objects first, so that a running operator takes nothing anew; then deletes the plans, which is what agents act on, and puts back the
+minReplicas of HorizontalPodAutoscalers that PredictiveAutoscalers raised.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
+from flyball.api.meta import Owner
+from flyball.cli.autoscalers import find_autoscaler, list_autoscalers, named
 from flyball.cli.shared import find_object, kubeconfig_option, list_objects, object_name, with_cluster
+from flyball.controllers.shared.autoscalers import horizontal
 from flyball.kube import paths
 from flyball.kube.client import Kube, NotFound
 
@@ -21,44 +26,73 @@ POLL_SECONDS = 0.25
 
 
 @click.command("release", short_help="Give back everything that was taken.")
-@click.argument("name", metavar="[lslo/NAME]", required=False)
-@click.option("--all", "everything", is_flag=True, help="All LatencySLOs of the cluster, or of the namespace that -n names.")
+@click.argument("name", metavar="[lslo|pas/NAME]", required=False)
+@click.option(
+    "--all", "everything", is_flag=True, help="All LatencySLOs and PredictiveAutoscalers of the cluster, or of the namespace that -n names."
+)
 @click.option("-n", "--namespace", help="Namespace of the object; not needed while its name is unique in the cluster.")
 @click.option("--timeout", type=float, default=30.0, show_default=True, help="Give up waiting after this many seconds.")
 @kubeconfig_option
 def command(name: str | None, everything: bool, namespace: str | None, timeout: float, kubeconfig: str | None) -> None:
-    """Give back everything that was taken: sets spec.suspend on the objects, deletes their plans, and waits until both are done.
+    """Give back everything that was taken: sets spec.suspend on the objects, deletes their plans and waits until both are done, and puts back
+    minReplicas of HorizontalPodAutoscalers that were raised. Replicas stay as they are.
 
     Agents restore quotas within a second or two of a plan's end. Set spec.suspend to false to let Flyball act again.
     """
     if bool(name) == everything:
-        raise click.UsageError("Name one object (lslo/NAME) or all of them (--all).")
-    wanted = object_name(name) if name else None
-    with_cluster(kubeconfig, lambda kube: _release(kube, wanted, namespace, timeout))
+        raise click.UsageError("Name one object (lslo/NAME or pas/NAME) or all of them (--all).")
+    scaler = named(name) if name else None
+    wanted = object_name(name) if name and not scaler else None
+    with_cluster(kubeconfig, lambda kube: _release(kube, wanted, scaler, namespace, timeout))
 
 
-async def _release(kube: Kube, name: str | None, namespace: str | None, patience: float) -> None:
+async def _release(kube: Kube, name: str | None, scaler: str | None, namespace: str | None, patience: float) -> None:
+    """`name`: of a LatencySLO, `scaler`: of a PredictiveAutoscaler; neither: all of both."""
+    everything = not name and not scaler
+    if scaler or everything:
+        await _release_scalers(kube, [await find_autoscaler(kube, scaler, namespace)] if scaler else await list_autoscalers(kube, namespace))
+    if scaler:
+        return
     objects = [await find_object(kube, name, namespace)] if name else await list_objects(kube, namespace)
-    for raw in objects:
-        await _suspend(kube, raw)
+    await _suspend(kube, "lslo", paths.latencyslo, objects)
     wanted = {(raw["metadata"]["namespace"], raw["metadata"]["name"]) for raw in objects}
     # With --all, plans without an object (its deletion is under way, or someone made them by hand) go as well.
-    deleted = await _delete_plans(kube, namespace, None if name is None else wanted, patience)
+    deleted = await _delete_plans(kube, namespace, None if everything else wanted, patience)
     click.echo(f"{len(objects)} LatencySLOs suspended, {len(deleted)} plans deleted: agents give back within a second or two.")
 
 
-async def _suspend(kube: Kube, raw: dict[str, Any]) -> None:
-    its = raw["metadata"]
-    label = f"lslo/{its['name']} in {its['namespace']}"
-    if raw["spec"].get("suspend"):
-        click.echo(f"{label}: is suspended already")
-        return
-    try:
-        await kube.merge(paths.latencyslo(its["namespace"], its["name"]), {"spec": {"suspend": True}})
-    except NotFound:
-        click.echo(f"{label}: was deleted meanwhile")
-        return
-    click.echo(f"{label}: suspended")
+async def _release_scalers(kube: Kube, objects: Sequence[dict[str, Any]]) -> None:
+    await _suspend(kube, "pas", paths.predictiveautoscaler, objects)
+    back = [await _lower(kube, raw) for raw in objects if (raw.get("status") or {}).get("hpaFloor") is not None]
+    if objects:
+        click.echo(f"{len(objects)} PredictiveAutoscalers suspended, minReplicas of {sum(back)} HorizontalPodAutoscalers put back; replicas stay.")
+
+
+async def _lower(kube: Kube, raw: dict[str, Any]) -> bool:
+    """Put back the minReplicas that the status remembers, as the operator does where one runs. Whether there was an HPA to do it for."""
+    namespace, target, floor = raw["metadata"]["namespace"], raw["spec"]["scaleTargetRef"], raw["status"]["hpaFloor"]
+    scaled = Owner(kind=target["kind"], name=target["name"])
+    hpa = next((its for its in map(horizontal, await kube.items(paths.autoscalers(namespace))) if its.target == scaled), None)
+    if hpa is None:
+        return False
+    await kube.merge(paths.autoscaler(namespace, hpa.name), {"spec": {"minReplicas": floor}})
+    click.echo(f"hpa/{hpa.name} in {namespace}: minReplicas {hpa.floor} -> {floor}")
+    return True
+
+
+async def _suspend(kube: Kube, kind: str, path: Callable[[str, str], str], objects: Sequence[dict[str, Any]]) -> None:
+    for raw in objects:
+        its = raw["metadata"]
+        label = f"{kind}/{its['name']} in {its['namespace']}"
+        if raw["spec"].get("suspend"):
+            click.echo(f"{label}: is suspended already")
+            continue
+        try:
+            await kube.merge(path(its["namespace"], its["name"]), {"spec": {"suspend": True}})
+        except NotFound:
+            click.echo(f"{label}: was deleted meanwhile")
+        else:
+            click.echo(f"{label}: suspended")
 
 
 async def _delete_plans(kube: Kube, namespace: str | None, wanted: set[tuple[str, str]] | None, patience: float) -> set[tuple[str, str]]:

@@ -39,9 +39,9 @@ def object_name(value: str) -> str:
     """NAME of lslo/NAME or NAME."""
     kind, slash, name = value.rpartition("/")
     if slash and kind.lower() not in KINDS:
-        raise click.BadParameter(f"{value!r} is no LatencySLO; write lslo/NAME.")
+        raise click.BadParameter(f"{value!r} is neither a LatencySLO nor a PredictiveAutoscaler; write lslo/NAME or pas/NAME.")
     if not name:
-        raise click.BadParameter("the name is missing; write lslo/NAME.")
+        raise click.BadParameter("the name is missing; write lslo/NAME or pas/NAME.")
     return name
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flyball.sim.policy import Floats
 
 T = TypeVar("T")
-MISSING = "The simulator needs its libraries: pip install 'flyball[sim]'."
+MISSING = "The simulator needs its libraries; in a checkout of Flyball: pip install '.[sim]'."
 
 
 @click.command("simulate", short_help="Run a policy on a simulated application.")

@@ -42,12 +42,12 @@ def leases(namespace: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
-def autoscalers() -> str:
-    return "/apis/autoscaling/v2/horizontalpodautoscalers"
+def autoscalers(namespace: str | None = None) -> str:
+    return "/apis/autoscaling/v2/" + (f"namespaces/{namespace}/" if namespace else "") + "horizontalpodautoscalers"
 
 
 def autoscaler(namespace: str, name: str) -> str:
-    return f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers/{name}"
+    return f"{autoscalers(namespace)}/{name}"
 
 
 def scaled_objects() -> str:
