@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flyball.agent.record import GUARD_SECONDS
 from hack.cluster import Cluster
 from tests.node.agentkit import (
     LIMIT_US,
@@ -185,6 +186,26 @@ def test_somebody_shrinks_the_limit_to_a_quarter_while_a_burst_stands(agent: Age
     assert agent.metric("flyball_agent_drift_total") == 0
     assert agent.stop() < 2.0
     assert given_back(group, 5000)
+
+
+def test_a_resize_that_never_ends_gives_back_and_control_goes_on_when_it_is_taken_back(agent: AgentProcess, workload: Workload) -> None:
+    group = workload.running()
+    pod = workload.pods()[0]["metadata"]["name"]
+    workload.cluster.kubectl("exec", pod, "-n", workload.namespace, "--", "dd", "if=/dev/zero", "of=/dev/shm/held", "bs=1M", "count=32")
+    workload.resize(limits={"memory": "20Mi"})
+
+    def in_progress() -> bool:
+        return "PodResizeInProgress" in {item["type"] for item in workload.pods()[0]["status"]["conditions"]}
+
+    wait(in_progress, 20, "the kubelet refuses a limit below what is used", agent.log)
+    assert quota(group) < LIMIT_US
+    wait(lambda: given_back(group), GUARD_SECONDS + 10, "given back though the resize goes on", agent.log)
+    assert in_progress()
+    assert agent.metric("flyball_agent_releases_total", reason="Resizing") == 1
+    workload.resize(limits={"memory": "64Mi"})
+    wait(lambda: not in_progress(), 30, "the resize that was taken back is done", agent.log)
+    workload.lowered()
+    assert agent.metric("flyball_agent_drift_total") == 0
 
 
 def test_it_has_no_right_to_write(installed: Cluster) -> None:

@@ -15,7 +15,7 @@ from flyball.agent.freshness import Freshness
 from flyball.agent.inheritance import Inheritance
 from flyball.agent.journal import POD, AnyEntry, Journal
 from flyball.agent.locator import Locator
-from flyball.agent.plans import Assignment, HandsOff, Plan, assign
+from flyball.agent.plans import FAILED, PLAN_GONE, Assignment, HandsOff, Plan, assign, release_reason
 from flyball.agent.pods import PodView
 from flyball.agent.podweight import PodWeight
 from flyball.agent.record import AnyTrack, PodRecord
@@ -28,7 +28,6 @@ from flyball.cgroup.layout import Layout
 
 log = logging.getLogger(__name__)
 
-PLAN_GONE, MEASURE = "PlanGone", "Measure"
 # What could not be given back (a resize under way) is tried again this often.
 RETRY_SECONDS = 5.0
 
@@ -123,15 +122,12 @@ class Governor:
         self._idle = self._node_idle.read()
         fresh = self.fresh(now)
         for record in list(self.records.values()):
+            record.note_resize(now)
             record.count_idle(self._tally, now)
             if not record.tracks:
                 self._settle_pod(record)
                 continue
-            try:
-                throttled = record.pod_handle.throttled() if record.pod_handle else 0
-            except CgroupError:
-                self._lose_group(record)
-                throttled = 0
+            throttled = self._pod_throttled(record)
             fit = self._pod(record, lambda pod, record=record: pod.fit(record.view))  # type: ignore[misc]
             self._each(record, lambda track, record=record, count=throttled, fit=fit: self._step(record, track, count, now, fresh, fit))  # type: ignore[misc]
             self._pod(record, lambda pod, record=record: self._follow(record, pod, now))  # type: ignore[misc]
@@ -160,6 +156,17 @@ class Governor:
     # One container.
 
     def _step(self, record: PodRecord, track: AnyTrack, pod_throttled: int, now: float, fresh: bool, pod_fit: bool) -> None:
+        """A step; after one that failed the container is given back, for the next may fail as well and nobody would follow its use."""
+        try:
+            self._one_step(record, track, pod_throttled, now, fresh, pod_fit)
+        except CgroupGone:
+            raise
+        except Exception as error:  # the loop's edge: the others go on
+            self._failed("container", track, error)
+            if track.lowered:
+                track.release(FAILED, self.journal)
+
+    def _one_step(self, record: PodRecord, track: AnyTrack, pod_throttled: int, now: float, fresh: bool, pod_fit: bool) -> None:
         assignment, tally = track.assignment, track.tally
         unfit = track.measure(now, pod_throttled, self._idle)
         if assignment.weight and not pod_fit:
@@ -179,35 +186,35 @@ class Governor:
                 record.hold(track.view.name, now + self.settings.release_hold_seconds, HandsOff.CONTESTED)
             return
         if track.lowered:
-            if reason is HandsOff.RESIZING:
+            due = release_reason(reason, control=assignment.control, left_to_kubelet=record.left_to_kubelet(now))
+            if due is None:
                 track.stand_aside()
             else:
-                track.release(reason or MEASURE, self.journal)
+                track.release(due, self.journal)
 
     def _hands_off(self, record: PodRecord, track: AnyTrack, now: float, fresh: bool) -> HandsOff | None:
-        held = record.held(track.view.name, now)
-        if held is not None:
-            return held
-        if track.assignment.hands_off is not None:
-            return track.assignment.hands_off
-        if not fresh:
-            return HandsOff.PLANS_STALE
-        if now < record.ready_at + self.settings.settle_seconds:
-            return HandsOff.SETTLING
-        return HandsOff.RESIZING if record.resize_guarded(now) else None
+        return record.hands_off(track, now, fresh=fresh, settle_seconds=self.settings.settle_seconds)
 
     def _release_unless_free(self, record: PodRecord, track: AnyTrack, now: float) -> None:
         reason = self._hands_off(record, track, now, self.fresh(now))
-        if track.lowered and reason is not HandsOff.RESIZING and (reason is not None or not track.assignment.control):
-            track.release(reason or MEASURE, self.journal)
+        due = release_reason(reason, control=track.assignment.control, left_to_kubelet=record.left_to_kubelet(now))
+        if track.lowered and due is not None:
+            track.release(due, self.journal)
 
     # A pod's own weight.
 
     def _follow(self, record: PodRecord, pod: PodWeight, now: float) -> None:
-        if record.view.resizing or record.resize_guarded(now):
-            return  # the kubelet is about to write it
         tracks = record.weight_tracks()
-        pod.follow(now, tracks, self.journal)
+        if record.left_to_kubelet(now) and any(track.taken_shares for track in tracks):
+            return  # the kubelet is about to write it
+        try:
+            pod.follow(now, tracks, self.journal)
+        except CgroupGone:
+            raise
+        except Exception:  # as with a container: what is not followed is given back
+            if pod.lowered:
+                pod.release(self.journal)
+            raise
         if pod.contested(now):
             for track in tracks:
                 record.hold(track.view.name, now + self.settings.release_hold_seconds, HandsOff.CONTESTED)
@@ -224,6 +231,14 @@ class Governor:
         record.lose_group()
         if record.view.uid in self.records:
             self._dirty.add(record.view.uid)
+
+    def _pod_throttled(self, record: PodRecord) -> int:
+        """Periods in which the pod's own quota stopped it; 0 where that is not known."""
+        try:
+            return record.pod_handle.throttled() if record.pod_handle else 0
+        except (CgroupError, ValueError):
+            self._lose_group(record)
+            return 0
 
     def _pod(self, record: PodRecord, do: Callable[[PodWeight], object]) -> bool:
         """`do` with the weight of the pod, where it is followed; False after an error, and where that is its answer."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from flyball.agent.inheritance import Inheritance
-from flyball.agent.journal import POD, Entry, WeightEntry
+from flyball.agent.journal import POD, AnyEntry, Entry, WeightEntry
 from flyball.agent.pods import ContainerView
 from flyball.agent.podweight import PodWeight
 from flyball.agent.record import AnyTrack, PodRecord
@@ -28,6 +29,21 @@ log = logging.getLogger(__name__)
 
 # How long to wait before looking again for a cgroup that was not there: doubles from 1 s; a walk over 1,000 groups takes some 10 ms.
 LOCATE_SECONDS_MAX = 30.0
+
+Kind = TypeVar("Kind", Entry, WeightEntry)
+Taken_contra = TypeVar("Taken_contra", bound=AnyEntry, contravariant=True)
+
+
+class Heir(Protocol[Taken_contra]):
+    """Who takes over an entry: a track, or a pod's weight."""
+
+    uid: str
+
+    def inherit(self, entry: Taken_contra) -> None:
+        """Take over what an earlier agent lowered. Raises CgroupError or ValueError where the group cannot be read."""
+
+    def close(self) -> None:
+        """Close all descriptors."""
 
 
 class Locator:
@@ -65,24 +81,34 @@ class Locator:
             if record.assignments[container.name].weight:
                 return self._weighed(record, group, path, container)
             return self._limited(record, path, container)
-        except CgroupError as error:
-            log.warning("%s of pod %s/%s: %s", container.name, record.view.namespace, record.view.name, error.strerror)
+        except (CgroupError, ValueError) as error:
+            log.warning("%s of pod %s/%s: %s", container.name, record.view.namespace, record.view.name, error)
             return None
 
     def _limited(self, record: PodRecord, path: Path, container: ContainerView) -> Track:
         handle = ContainerHandle(self._layout, path)
         track = Track(record.view.uid, container, handle, open_waiting(self._layout, path, self._room))
-        if (entry := self._inherited.take(Entry, track.uid, container.name, path)) is not None:
-            track.inherit(entry)
+        self._take_over(track, Entry, container.name, path)
         return track
 
     def _weighed(self, record: PodRecord, group: Path, path: Path, container: ContainerView) -> WeightTrack:
         if record.weight is None:
-            record.weight = PodWeight(record.view, WeightHandle(self._layout, group))
-            if (entry := self._inherited.take(WeightEntry, record.view.uid, POD, group)) is not None:
-                record.weight.inherit(entry)
+            pod = PodWeight(record.view, WeightHandle(self._layout, group))
+            self._take_over(pod, WeightEntry, POD, group)
+            record.weight = pod
         handle = WeightHandle(self._layout, path)
         track = WeightTrack(record.view.uid, container, handle, open_waiting(self._layout, path, self._room))
-        if (entry := self._inherited.take(WeightEntry, track.uid, container.name, path)) is not None:
-            track.inherit(entry)
+        self._take_over(track, WeightEntry, container.name, path)
         return track
+
+    def _take_over(self, heir: Heir[Kind], kind: type[Kind], name: str, path: Path) -> None:
+        """Let `heir` answer for what an earlier agent lowered here. One that cannot is closed, and the entry stays to be given back by path."""
+        entry = self._inherited.take(kind, heir.uid, name, path)
+        if entry is None:
+            return
+        try:
+            heir.inherit(entry)
+        except BaseException:
+            heir.close()
+            self._inherited.add((entry,))
+            raise

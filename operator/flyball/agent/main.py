@@ -98,14 +98,15 @@ async def tick_until(stop: asyncio.Event, watching: asyncio.Task[None], governor
             governor.tallies.ticks_late += 1
         try:
             governor.tick(begun)
-        except Exception:  # the loop's edge: the next tick reads everything anew
+            health.ticked = time.monotonic()
+        except Exception:  # the loop's edge: the next tick reads everything anew; where none succeeds, health says so, and a restart gives back
             governor.tallies.errors["tick"] += 1
             log.exception("a tick failed")
-        health.ticked = time.monotonic()
-        governor.tallies.ticked(health.ticked - begun)
+        ended = time.monotonic()
+        governor.tallies.ticked(ended - begun)
         due += interval
-        if due < health.ticked:
-            due = health.ticked + interval
+        if due < ended:
+            due = ended + interval
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(due - time.monotonic()):
                 await stop.wait()

@@ -42,6 +42,10 @@ class HandsOff(StrEnum):
     NO_CGROUP = "NoCgroup"
 
 
+# Other reasons to give back: no plan names it any more, the plan only measures, a step of control failed.
+PLAN_GONE, MEASURE, FAILED = "PlanGone", "Measure", "Failed"
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerRule:
     """What the plan says of containers of this name."""
@@ -188,6 +192,14 @@ def assign(pod: PodView, plans: Iterable[Plan], namespace_opted_out: bool) -> di
     return assignments
 
 
+def release_reason(hands_off: HandsOff | None, *, control: bool, left_to_kubelet: bool) -> str | None:
+    """Why a container that has less than its limit gets it back now; None where it stays as it is: it is free to be acted on, or the kubelet is left
+    a moment to write first. A plan that only measures gives back at once, whatever the kubelet does."""
+    if not control:
+        return MEASURE if hands_off in (None, HandsOff.RESIZING) else hands_off
+    return None if hands_off is HandsOff.RESIZING and left_to_kubelet else hands_off
+
+
 def _hands_off(
     pod: PodView, container: ContainerView, plan: Plan, rule: ContainerRule, *, several: bool, namespace_opted_out: bool
 ) -> HandsOff | None:
@@ -200,7 +212,7 @@ def _hands_off(
         (container.spec_milli is None and not container.request_milli, HandsOff.NO_REQUEST),
         (pod.terminating, HandsOff.TERMINATING),
         (not canary(pod.uid, plan.canary_percent), HandsOff.NOT_IN_CANARY),
-        (pod.resizing, HandsOff.RESIZING),
         (not pod.ready, HandsOff.NOT_READY),
+        (pod.resizing, HandsOff.RESIZING),  # last: it alone may leave a container for a while as it is
     )
     return next((reason for applies, reason in checks if applies), None)

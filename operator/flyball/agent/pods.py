@@ -83,6 +83,12 @@ class PodView:
     containers: tuple[ContainerView, ...]
 
     @property
+    def request_grant_milli(self) -> int:
+        """What the pod may claim by weight: its request without what the kubelet has not put in force yet of its containers' requests."""
+        missing = sum((container.request_milli or 0) - (container.request_grant_milli or 0) for container in self.containers)
+        return max(0, self.request_milli - missing)
+
+    @property
     def workload(self) -> str:
         """`Deployment/cart`, as metrics and status name it."""
         return "/".join(self.owner)

@@ -46,7 +46,7 @@ class PodWeight:
         self.handle = handle
         self.lowered = False  # the journal holds an entry
         self._convert: Conversion | None = None
-        self._original = 0  # weight to give back where no request says it
+        self._original = 0  # weight that was to be given back when the journal was written
         self._ours: int | None = None  # weight as last read back after a write
         self._held = 0  # shares that it was made from
         self._foreign = Foreign()
@@ -118,11 +118,13 @@ class PodWeight:
         self._held = wanted
 
     def release(self, journal: Journal) -> None:
-        """Give back the weight of the pod's requests, unless it is no longer ours. Raises CgroupError; then it is to be tried again."""
-        reading = self.handle.read()
-        spec = self._original if self._convert is None else self._convert(self._spec_shares)
-        if self._ours is not None and reading.weight == self._ours and reading.weight < spec:
-            self.handle.write(spec)
+        """Give back the weight of the pod's requests, unless it is no longer ours; of requests that grow no more than was in force: the kubelet
+        writes the rest itself. Raises CgroupError; then it is to be tried again."""
+        reading, due = self.handle.read(), self._original
+        if self._convert is not None:
+            due = min(self._convert(self._spec_shares), max(self._convert(shares(self.view.request_grant_milli)), self._original))
+        if self._ours is not None and reading.weight == self._ours and reading.weight < due:
+            self.handle.write(due)
         self.forget(journal)
         log.info("pod %s: weight given back", self.uid)
 

@@ -14,7 +14,8 @@ from flyball.agent.track import Track
 from flyball.agent.weigh import WeightTrack
 from flyball.cgroup.handle import PodHandle
 
-# The kubelet carries a resize out within 0.2 s (measured) and retries a failed one within 10 s; a status that never agrees must not stop control.
+# The kubelet carries a resize out within 0.2 s (measured) and retries a failed one within 10 s; a status that never agrees must not stop control,
+# and a resize that never ends (a memory limit below what is used) must not keep a container at the quota it had when the resize began.
 GUARD_SECONDS = 30.0
 AnyTrack = Track | WeightTrack
 
@@ -33,6 +34,7 @@ class PodRecord:
         self._locate_wait = 1.0
         self._holds: dict[str, tuple[float, HandsOff]] = {}
         self._guard_until = -math.inf
+        self._resizing_since = math.inf  # by the ticks; of a pod that is first seen in a resize nobody knows how long it has lasted
         # The kubelet of this node wrote the time, by the clock that `wall` reads; counted on by the monotonic clock from here.
         self.ready_at = now - max(0.0, wall - view.ready_since)
         for container in view.containers:
@@ -76,6 +78,28 @@ class PodRecord:
     def resize_guarded(self, now: float) -> bool:
         """Whether the kubelet may be about to write quotas: the spec changed, and the status does not show it carried out yet."""
         return now < self._guard_until and not self.view.resize_pending and not _carried_out(self.view)
+
+    def note_resize(self, now: float) -> None:
+        """Told once a tick, so that time under resize adds up however often spec and status change meanwhile."""
+        under_way = self.view.resizing or self.resize_guarded(now)
+        self._resizing_since = min(self._resizing_since, now) if under_way else math.inf
+
+    def left_to_kubelet(self, now: float) -> bool:
+        """Whether a resize under way is young enough that quotas and weights stay as they are until the kubelet has written its own."""
+        return 0.0 <= now - self._resizing_since < GUARD_SECONDS
+
+    def hands_off(self, track: AnyTrack, now: float, *, fresh: bool, settle_seconds: float) -> HandsOff | None:
+        """Why a container is not to be acted on, if so. A resize comes last: whatever else forbids to act gives back at once, resize or not."""
+        held, planned = self.held(track.view.name, now), track.assignment.hands_off
+        if held is not None:
+            return held
+        if planned not in (None, HandsOff.RESIZING):
+            return planned
+        if not fresh:
+            return HandsOff.PLANS_STALE
+        if now < self.ready_at + settle_seconds:
+            return HandsOff.SETTLING
+        return HandsOff.RESIZING if planned is HandsOff.RESIZING or self.resize_guarded(now) else None
 
     def burst_guarded(self, now: float) -> bool:
         """Whether a resize may come at any moment, so that no burst may stand in its way."""

@@ -11,13 +11,14 @@ from prometheus_client.registry import Collector
 
 # A tick this many intervals ago is not on time; a healthy agent is late by a quarter at most.
 READY_INTERVALS = 3.0
-# The process hangs: the kubelet is to restart it. Longer than any start (2 s) and any stop of the machine that people do (suspend).
+# The process hangs, or every tick fails: the kubelet is to restart it. Longer than any start (2 s) and any stop of the machine that people do
+# (suspend).
 HEALTHY_INTERVALS = 60.0
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Health:
-    """When the last tick ended, on the monotonic clock."""
+    """When the last tick that did not fail ended, on the monotonic clock."""
 
     def __init__(self, interval: float, synced: Callable[[], bool]) -> None:
         self.interval = interval
@@ -25,7 +26,7 @@ class Health:
         self.ticked = time.monotonic()
 
     def behind(self) -> float:
-        """Intervals since the last tick."""
+        """Intervals since the last tick that did not fail."""
         return (time.monotonic() - self.ticked) / self.interval
 
 

@@ -1,7 +1,8 @@
 """Track: one container under a plan; reads its counters each tick, asks the captain, writes, gives back.
 
 The governor owns the tracks and says each tick whether one may act. A track never lowers before the journal holds the entry, never raises above
-the grant, and on release sets burst 0 and the spec's quota, as the kubelet would have written it.
+the grant, and on release sets burst 0 and the spec's quota, as the kubelet would have written it; while a resize is under way, no more than the
+kubelet has written already.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Track:
         self.assignment: Assignment
         self.tally: Tally
         self.lowered = False  # the journal holds an entry
-        self._original = 0  # quota to give back where no spec says it, us
+        self._original = 0  # quota that was to be given back when the journal was written, us
         self._ours: int | None = None  # quota as last read back after a write, us
         self._period = 0  # us
         self._quota = 0.0  # last decided, cores
@@ -185,8 +186,7 @@ class Track:
         self.handle.write_burst(0)
         reading = self.handle.read()
         if self._ours is not None and not self._differs(reading) and not self._resume:
-            spec = self.view.spec_milli
-            give_back(self.handle, reading, self._original if spec is None else quota_us(spec, reading.period_us), self._grant_us(reading))
+            give_back(self.handle, reading, self._due_us(reading, self._original), self._grant_us(reading))
         self.forget(journal)
         self.tally.releases[reason] += 1
         log.info("%s of pod %s: quota given back (%s)", self.view.name, self.uid, reason)
@@ -201,6 +201,15 @@ class Track:
     def _grant_us(self, reading: Reading) -> int | None:
         milli = self.view.grant_milli
         return None if milli is None else quota_us(milli, reading.period_us)
+
+    def _due_us(self, reading: Reading, in_force: int) -> int:
+        """What is to be given back: the spec's quota, but of a limit that grows no more than the kubelet says, or was found, to have put in force.
+
+        That is safe at any moment of a resize. It is at most the old and at most the new quota of the pod: so neither this write is refused (v1: a
+        child has no more than its parent) nor the kubelet's when it shrinks the pod. What is missing to a larger limit the kubelet writes itself.
+        """
+        spec, grant = self.view.spec_milli, self._grant_us(reading)
+        return in_force if spec is None or grant is None else min(quota_us(spec, reading.period_us), max(grant, in_force))
 
     def _differs(self, reading: Reading) -> bool:
         """Whether the quota in force is not the one we wrote; a period that the kernel stretched (quota and burst with it) is no difference."""
@@ -223,8 +232,7 @@ class Track:
         return True
 
     def _note(self, reading: Reading, journal: Journal) -> None:
-        spec = self.view.spec_milli
-        self._original = reading.quota_us if spec is None else quota_us(spec, reading.period_us)
+        self._original = self._due_us(reading, reading.quota_us)
         journal.record(Entry(self.uid, self.view.name, str(self.handle.path), self._original, reading.period_us))
 
     def _write(self, now: float, reading: Reading, chosen: int, grant: int, *, burst: bool, journal: Journal) -> None:

@@ -12,7 +12,7 @@ import pytest
 from flyball.agent import apiclient, reflector
 from flyball.agent.apiclient import ApiClient, ApiError
 from flyball.agent.pods import MalformedObject
-from flyball.agent.reflector import Key, Reflector
+from flyball.agent.reflector import Key, Reflector, pause_seconds
 from tests.unit.agent.fake_api import PATH, FakeApi, thing
 
 
@@ -58,6 +58,7 @@ def cache() -> Cache:
 @pytest.fixture
 async def running(client: ApiClient, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[[], Reflector[Any]]]:
     monkeypatch.setattr(reflector, "BACKOFF_FIRST", 0.01)
+    monkeypatch.setattr(reflector, "RELIST_SECONDS", 0.01)
     tasks: list[asyncio.Task[None]] = []
 
     def start() -> Reflector[Any]:
@@ -112,6 +113,48 @@ async def test_an_expired_watch_lists_again_and_drops_what_is_gone(api: FakeApi,
     del api.objects["b"]
     await api.send("ERROR", {"kind": "Status", "code": 410, "message": "too old"})
     await until(lambda: list(cache.views) == ["a"])
+
+
+async def test_a_history_that_expires_again_and_again_is_not_listed_without_a_pause(api: FakeApi, client: ApiClient, cache: Cache) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await asyncio.sleep(3600 if len(pauses) == 6 else 0)
+
+    api.refuse = [410] * 6
+    reflecting = asyncio.create_task(Reflector(client, PATH, parse, cache, cache.heard.append, 30.0, sleep=sleep).run())
+    await until(lambda: len(pauses) == 6 or not api.refuse)
+    reflecting.cancel()
+    assert len(pauses) == len(api.seen) == 6
+    assert all(pause >= 0.25 * 2**number for number, pause in enumerate(pauses[:5]))
+
+
+@pytest.mark.parametrize(
+    ("failures", "chance", "expired", "pause"),
+    [
+        (0, 0.0, False, 0.25),
+        (0, 1.0, False, 0.75),
+        (0, 0.0, True, 0.25),
+        (0, 1.0, True, 5.75),
+        (3, 0.5, False, 4.0),
+        (3, 0.5, True, 6.5),
+        (5, 0.5, False, 15.0),
+        (100_000, 1.0, True, 27.5),
+    ],
+)
+def test_pauses_double_up_to_a_bound_and_after_an_expiry_agents_are_spread(failures: int, chance: float, expired: bool, pause: float) -> None:
+    assert pause_seconds(failures, chance, expired=expired) == pytest.approx(pause)
+
+
+async def test_lists_are_of_the_newest_state_and_never_of_a_cache_that_may_lag(
+    api: FakeApi, cache: Cache, running: Callable[[], Reflector[Any]]
+) -> None:
+    running()
+    await asyncio.wait_for(api.watching.wait(), 5)
+    await api.send("ERROR", {"kind": "Status", "code": 410, "message": "too old"})
+    await until(lambda: len([query for _, query in api.seen if "watch" not in query]) == 2)
+    assert all("resourceVersion" not in query for _, query in api.seen if "watch" not in query)
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
