@@ -19,7 +19,7 @@ pytestmark = pytest.mark.cluster
 DEMAND = "spec.demands.0"
 ONE_SOURCE = "a demand needs exactly one of counter, preset and promql"
 CLOCK = "a schedule's start and end must be times of day"
-QUANTILE = "quantile must be a percentage from 50 to 99.9"
+QUANTILE = "quantile must be a percentage from 50 to 99 with at most one decimal"
 
 
 def schedule(**fields: Any) -> list[dict[str, Any]]:
@@ -67,6 +67,8 @@ REFUSED = [
     Refused("a readyAfter beyond what forecasts reach", "spec.readyAfter", "61m", "spec.readyAfter", "readyAfter must be at most 1h"),
     Refused("a quantile below the middle", "spec.quantile", "49", "spec.quantile", QUANTILE),
     Refused("a quantile of everything", "spec.quantile", "100", "spec.quantile", QUANTILE),
+    Refused("a quantile that no forecast has", "spec.quantile", "99.9", "spec.quantile", QUANTILE),
+    Refused("a quantile just above the largest", "spec.quantile", "99.1", "spec.quantile", QUANTILE),
     Refused("a quantile as a share", "spec.quantile", "0.95", "spec.quantile", QUANTILE),
     Refused("zero at once", "spec.scaleToZeroAfter", "30s", "spec.scaleToZeroAfter", "scaleToZeroAfter must be at least 1m"),
     Refused("zero after a number", "spec.scaleToZeroAfter", "10", "spec.scaleToZeroAfter", "scaleToZeroAfter must be a duration such as 10m"),
@@ -79,6 +81,8 @@ REFUSED = [
     ),
     Refused("a price of nothing", "spec.cost", cost(replicaHour="0"), "cost.replicaHour", "cost.replicaHour must be a number above 0"),
     Refused("money in a currency", "spec.cost", cost(maxPerHour="3 EUR"), "cost.maxPerHour", "cost.maxPerHour must be a number above 0"),
+    Refused("less money than one replica costs", "spec.cost", cost(maxPerHour="0.09"), "spec.cost", "cost.maxPerHour must not be below"),
+    Refused("a price that decides nothing", "spec.cost", {"replicaHour": "0.1"}, "spec.cost", "cost needs maxPerHour, shortMinute or both"),
     Refused("a short minute for nothing", "spec.cost", cost(shortMinute="0"), "cost.shortMinute", "cost.shortMinute must be a number above 0"),
 ]
 ZERO_FLOOR = changed(changed(minimal_pas(), "spec.via", "HPAFloor"), "spec.minReplicas", 0)
@@ -94,6 +98,11 @@ TAKEN = [
         "a target of another group",
         changed(minimal_pas(), "spec.scaleTargetRef", {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web"}),
     ),
+    ("the largest quantile", changed(minimal_pas(), "spec.quantile", "99")),
+    ("the largest quantile with a decimal", changed(minimal_pas(), "spec.quantile", "99.0")),
+    ("a quantile between two", changed(minimal_pas(), "spec.quantile", "98.5")),
+    ("money for one replica", changed(minimal_pas(), "spec.cost", cost(maxPerHour="0.10"))),
+    ("a short minute without a ceiling", changed(minimal_pas(), "spec.cost", {"replicaHour": "0.1", "shortMinute": "0.5"})),
     ("a zone with a sign", changed(minimal_pas(), "spec.schedules", schedule(timeZone="Etc/GMT+5"))),
 ]
 

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from flyball.api.predictiveautoscaler import ScaleTarget
+from flyball.cli.main import main
 from flyball.controllers.predictiveautoscaler.target import Targets
+from flyball.controllers.shared.raised import BY, OWN, TO
 from flyball.kube.client import Kube
 from hack.cluster import Cluster
 from hack.cluster.install import NAMESPACE, OPERATOR, install_flyball
@@ -68,9 +71,15 @@ class Front(Namespace):
         body = self._get(f"/apis/apps/v1/namespaces/{self.name}/{plural}/web") or {}
         return int(body["spec"]["replicas"])
 
-    def floor(self) -> int:
-        body = self._get(f"/apis/autoscaling/v2/namespaces/{self.name}/horizontalpodautoscalers/web") or {}
-        return int(body["spec"]["minReplicas"])
+    def floor(self, name: str = "web") -> int:
+        return int(self.hpa(name)["spec"]["minReplicas"])
+
+    def record(self, name: str = "web") -> dict[str, str]:
+        """What we noted on the HPA."""
+        return {key: value for key, value in (self.hpa(name)["metadata"].get("annotations") or {}).items() if "flyball.dev" in key}
+
+    def hpa(self, name: str) -> dict[str, Any]:
+        return self._get(f"/apis/autoscaling/v2/namespaces/{self.name}/horizontalpodautoscalers/{name}") or {}
 
 
 @pytest.fixture
@@ -81,11 +90,11 @@ def front(api_cluster: Cluster, api_namespace: str, operator: Operator, promethe
     return namespace
 
 
-def hpa(**spec: Any) -> dict[str, Any]:
+def hpa(name: str = "web", **spec: Any) -> dict[str, Any]:
     metric = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60}}}
-    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
     whole = {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 8, "metrics": [metric], **spec}
-    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"}, "spec": whole}
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name}, "spec": whole}
 
 
 def test_demand_moves_the_real_scale_and_people_see_why(front: Front, prometheus: Prometheus, operator: Operator) -> None:
@@ -141,6 +150,40 @@ def test_an_hpa_that_owns_the_replicas_is_left_alone_and_its_floor_is_moved_wher
     assert poll(lambda: front.replicas() == 5, 40), "the HPA itself brings the replicas that its floor asks for"
     front.pas(via="HPAFloor", suspend=True)
     assert poll(lambda: front.floor() == 2, SOON), front.seen()
+
+
+def test_a_floor_goes_back_whatever_its_object_does_next_and_its_owners_word_counts(front: Front, prometheus: Prometheus, operator: Operator) -> None:
+    front.apply(deployment("api", replicas=4), hpa(), hpa("api", minReplicas=4))
+    prometheus.demand = 450.0
+    front.pas(via="HPAFloor")
+    assert poll(lambda: front.floor() == 5, 70), front.seen()
+    assert front.record() == {OWN: "2", TO: "5", BY: "web"}
+    front.apply(hpa(minReplicas=3))  # as the owner's repository does
+    assert poll(lambda: front.record().get(OWN) == "3" and front.floor() == 5, 70), front.hpa("web")
+    front.pas(via="HPAFloor", scaleTargetRef={"kind": "Deployment", "name": "api"})
+    assert poll(lambda: (front.floor(), front.floor("api")) == (3, 5), SOON), front.seen()
+    assert (front.record(), front.record("api")) == ({}, {OWN: "4", TO: "5", BY: "web"})
+    operator.kill()
+    front.delete("pas", "web")
+    operator.start()
+    assert poll(lambda: front.floor("api") == 4, 60), operator.log()
+    assert front.record("api") == {}
+    assert front.floor() == 3
+
+
+def test_release_puts_a_floor_back_while_no_operator_runs(front: Front, prometheus: Prometheus, operator: Operator) -> None:
+    front.apply(hpa())
+    prometheus.demand = 450.0
+    front.pas(via="HPAFloor")
+    assert poll(lambda: front.floor() == 5, 70), front.seen()
+    operator.kill()
+    try:
+        result = CliRunner().invoke(main, ["release", "pas/web", "-n", front.name, "--kubeconfig", str(front.cluster.kubeconfig)])
+        assert result.exit_code == 0, result.output
+        assert f"pas/web in {front.name}: suspended" in result.output and "minReplicas 5 -> 2" in result.output
+        assert (front.floor(), front.record()) == (2, {})
+    finally:
+        operator.start()
 
 
 def test_a_kind_without_rights_names_the_rule(front: Front) -> None:

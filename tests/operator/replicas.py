@@ -31,26 +31,50 @@ KEY = ("default", "web")
 SCALE = paths.scale("apps/v1", "deployments", "default", "web")
 STATUS = f"{paths.predictiveautoscaler(*KEY)}/status"
 HPA = paths.autoscaler("default", "web")
+HPAS = paths.autoscalers("default")
 TICK = 15.0
 
 
 class Cluster(FakeKube):
-    """A scale keeps its selector, an HPA is listed as it was written, and a field may have a keeper."""
+    """A scale keeps its selector, an HPA what others wrote, is listed as it was written and read by a list of one, and a field may have a keeper."""
 
     def __init__(self) -> None:
         super().__init__()
         self.keeper: str | None = None
 
     async def apply(self, path: str, body: Mapping[str, Any], *, force: bool = False) -> dict[str, Any]:
-        if self.keeper and not force and path in (SCALE, HPA):
+        if self.keeper and not force and (path == SCALE or path.startswith(f"{HPAS}/")) and self._differs(path, body["spec"]):
             raise Conflict(409, f'Apply failed with 1 conflict: conflict with "{self.keeper}" using apps/v1: .spec.replicas')
         before = self.objects.get(path, {})
         stored = await super().apply(path, body)
-        if path in (SCALE, HPA):
+        if path == SCALE:
             self.objects[path] = {**before, "spec": {**before.get("spec", {}), **body["spec"]}}
-        if path == HPA:
-            self.objects[f"{paths.autoscalers()}/web"] = self.objects[HPA]
+        if path.startswith(f"{HPAS}/"):
+            self.put_hpa(_applied(before, body))
         return stored
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        if path != HPAS:
+            return await super().get(path, query)
+        await self._arrive()
+        name = (query or {})["fieldSelector"].removeprefix("metadata.name=")
+        return {"items": [deepcopy(self.objects[where]) for where in [f"{HPAS}/{name}"] if where in self.objects]}
+
+    def _differs(self, path: str, spec: Mapping[str, Any]) -> bool:
+        return any(self.objects[path]["spec"].get(field) != value for field, value in spec.items())
+
+    def put_hpa(self, body: dict[str, Any]) -> None:
+        """As the cluster's list and the namespace's have it."""
+        name = body["metadata"]["name"]
+        self.objects[f"{HPAS}/{name}"] = self.objects[f"{paths.autoscalers()}/{name}"] = body
+
+
+def _applied(before: dict[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """As server-side apply does it: what we owned and no longer name goes, what others wrote stays."""
+    metadata = before.get("metadata", {})
+    others = {key: value for key, value in metadata.get("annotations", {}).items() if not key.startswith("flyball.dev/")}
+    annotations = {**others, **body["metadata"].get("annotations", {})}
+    return {**before, "metadata": {**metadata, "annotations": annotations}, "spec": {**before.get("spec", {}), **body["spec"]}}
 
 
 class Told(Forecasts):
@@ -131,11 +155,10 @@ class Scene:
             body["status"] = before["status"]
         self.controller.objects = {**self.controller.objects, key: body}
 
-    def hpa(self, floor: int = 1, ceiling: int = 10, **metadata: Any) -> None:
-        """An HPA on the Deployment."""
-        spec = {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "minReplicas": floor, "maxReplicas": ceiling}
-        body = {"metadata": {"namespace": "default", "name": "web", **metadata}, "spec": spec}
-        self.kube.objects[HPA] = self.kube.objects[f"{paths.autoscalers()}/web"] = deepcopy(body)
+    def hpa(self, floor: int = 1, ceiling: int = 10, *, name: str = "web", **metadata: Any) -> None:
+        """An HPA on the Deployment of its name."""
+        spec = {"scaleTargetRef": {"kind": "Deployment", "name": name}, "minReplicas": floor, "maxReplicas": ceiling}
+        self.kube.put_hpa(deepcopy({"metadata": {"namespace": "default", "name": name, **metadata}, "spec": spec}))
 
     def look(self, name: str = "web") -> None:
         self._start_pods()

@@ -90,6 +90,17 @@ def test_a_rollout_keeps_replicas_and_teaches_nothing(scene: Scene) -> None:
     assert scene.replicas == 2
 
 
+def test_two_versions_side_by_side_for_long_are_no_rollout(scene: Scene) -> None:
+    scene.answers.demand = 450
+    scene.look()
+    scene.revision = "77aa1"
+    scene.answers.demand = 100
+    scene.pass_time(1785)
+    assert scene.replicas == 5
+    scene.pass_time(345)
+    assert scene.replicas == 2
+
+
 def test_the_time_until_ready_is_learned_from_the_pods(scene: Scene) -> None:
     scene.look()
     assert scene.status["readyAfterSeconds"] == 40

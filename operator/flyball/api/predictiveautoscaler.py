@@ -20,7 +20,8 @@ API_VERSION_PATTERN = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9][a-z0-9]*$"
 KIND_PATTERN = r"^[A-Z][A-Za-z0-9]*$"
 CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 ZONE = r"^[A-Za-z]+([-_+/][A-Za-z0-9]+)*$"
-QUANTILE = r"^[5-9][0-9](\.[0-9])?$"
+QUANTILE = r"^([5-8][0-9](\.[0-9])?|9[0-8](\.[0-9])?|99(\.0)?)$"
+"""The engine's largest quantile is .99: what is missed one time in a thousand happens ten times a week, which is too few to hold it against."""
 
 
 class ScaleTarget(Model):
@@ -110,11 +111,23 @@ def _price(field: str) -> dict[str, object]:
     return rules((f"{matches(AMOUNT)} && double(self) > 0.0", f'cost.{field} must be a number above 0, such as "0.12"'))
 
 
+_PAYS_ONE = (
+    f"!has(self.maxPerHour) || !{matches(AMOUNT, 'self.maxPerHour')} || !{matches(AMOUNT, 'self.replicaHour')}"
+    " || double(self.maxPerHour) >= double(self.replicaHour)"
+)
+"""CEL; what is no number has a sentence of its own."""
+
+
 class Cost(Model):
-    """A ceiling by money, in any currency: as many replicas as the larger number pays of the smaller. minReplicas is kept all the same."""
+    """Money, in any currency: a ceiling of as many replicas as maxPerHour pays, or what too few of them cost, or both. minReplicas is kept all the same."""
 
     replica_hour: Annotated[str, Field(max_length=16, description="Price of a replica for an hour.", json_schema_extra=_price("replicaHour"))]
-    max_per_hour: Annotated[str, Field(max_length=16, description="What all replicas may cost an hour.", json_schema_extra=_price("maxPerHour"))]
+    max_per_hour: Annotated[
+        str | None,
+        Field(
+            max_length=16, description="What all replicas may cost an hour; without it there is no ceiling.", json_schema_extra=_price("maxPerHour")
+        ),
+    ] = None
     short_minute: Annotated[
         str | None,
         Field(
@@ -125,15 +138,22 @@ class Cost(Model):
         ),
     ] = None
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("has(self.maxPerHour) || has(self.shortMinute)", "cost needs maxPerHour, shortMinute or both: a price alone decides nothing"),
+            (_PAYS_ONE, "cost.maxPerHour must not be below cost.replicaHour: it would not pay for one replica"),
+        )
+    )
+
     @property
     def short_replica_minutes(self) -> float | None:
         """Replica-minutes that a short minute costs."""
         return None if self.short_minute is None else 60 * float(self.short_minute) / float(self.replica_hour)
 
     @property
-    def replicas(self) -> int:
-        """Replicas that the money allows."""
-        return int(float(self.max_per_hour) / float(self.replica_hour) + 1e-9)
+    def replicas(self) -> int | None:
+        """Replicas that the money allows; None where there is no ceiling."""
+        return None if self.max_per_hour is None else int(float(self.max_per_hour) / float(self.replica_hour) + 1e-9)
 
 
 class PredictiveAutoscalerSpec(Model):
@@ -182,8 +202,8 @@ class PredictiveAutoscalerSpec(Model):
         str,
         Field(
             max_length=4,
-            description="Share of the time, in percent, in which the forecast should suffice, 50 to 99.9. More costs replicas, less costs latency.",
-            json_schema_extra=rules((matches(QUANTILE), 'quantile must be a percentage from 50 to 99.9 with at most one decimal, such as "95"')),
+            description="Share of the time, in percent, in which the forecast should suffice, 50 to 99. More costs replicas, less costs latency.",
+            json_schema_extra=rules((matches(QUANTILE), 'quantile must be a percentage from 50 to 99 with at most one decimal, such as "95"')),
         ),
     ] = "95"
     behavior: Annotated[Behavior, Field(description="How fast replicas come and go.")] = Behavior()
@@ -198,7 +218,7 @@ class PredictiveAutoscalerSpec(Model):
         ),
     ] = "10m"
     schedules: Annotated[list[Schedule], Field(max_length=16, description="Floors by the clock.", json_schema_extra=list_map("name"))] = []
-    cost: Annotated[Cost | None, Field(description="A ceiling by money.")] = None
+    cost: Annotated[Cost | None, Field(description="A ceiling by money, and what too few replicas cost.")] = None
 
     model_config = ConfigDict(
         json_schema_extra=rules(

@@ -34,7 +34,7 @@ class DemandStatus(Model):
     served: Annotated[Decimal | None, Field(description="Served per second.")] = None
     capacity: Annotated[Decimal | None, Field(description="What one replica carries; learned ones at their careful end.")] = None
     capacity_learned: Annotated[bool, Field(description="Whether the capacity was learned.")] = False
-    forecast_reason: Annotated[str, Field(max_length=63, description="How usable the forecast is, in one word.")] = "ColdStart"
+    forecast_reason: Annotated[str, Field(max_length=63, description="How usable the forecast is, in one word; Shifted is usable.")] = "ColdStart"
     useful_from: Annotated[
         str | None, Field(description="When the first forecast that knows a day is due.", json_schema_extra={"format": "date-time"})
     ] = None
@@ -76,7 +76,7 @@ class PredictiveAutoscalerStatus(Model):
     replicas: Annotated[ReplicaStatus | None, Field(description="Replicas.")] = None
     ready_after_seconds: Annotated[int | None, Field(description="Time until a replica serves, stated or learned.")] = None
     demands: Annotated[list[DemandStatus], Field(max_length=4, description="Demands.", json_schema_extra=list_map("name"))] = []
-    hpa_floor: Annotated[int | None, Field(description="via HPAFloor: minReplicas that the HPA had before, to be given back.")] = None
+    hpa_floor: Annotated[int | None, Field(description="via HPAFloor: minReplicas as the HPA's owner has it, to be given back.")] = None
     decisions: Annotated[
         list[ScalingRecord],
         Field(max_length=DECISIONS, description="The last decisions, newest last.", json_schema_extra={"x-kubernetes-list-type": "atomic"}),

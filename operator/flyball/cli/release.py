@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 
-from flyball.api.meta import Owner
 from flyball.cli.autoscalers import find_autoscaler, list_autoscalers, named
 from flyball.cli.shared import find_object, kubeconfig_option, list_objects, object_name, with_cluster
 from flyball.controllers.shared.autoscalers import horizontal
+from flyball.controllers.shared.raised import put_back
 from flyball.kube import paths
 from flyball.kube.client import Kube, NotFound
 
@@ -47,37 +47,30 @@ def command(name: str | None, everything: bool, namespace: str | None, timeout: 
 
 
 async def _release(kube: Kube, name: str | None, scaler: str | None, namespace: str | None, patience: float) -> None:
-    """`name`: of a LatencySLO, `scaler`: of a PredictiveAutoscaler; neither: all of both."""
-    everything = not name and not scaler
-    if scaler or everything:
-        await _release_scalers(kube, [await find_autoscaler(kube, scaler, namespace)] if scaler else await list_autoscalers(kube, namespace))
-    if scaler:
-        return
-    objects = [await find_object(kube, name, namespace)] if name else await list_objects(kube, namespace)
-    await _suspend(kube, "lslo", paths.latencyslo, objects)
-    wanted = {(raw["metadata"]["namespace"], raw["metadata"]["name"]) for raw in objects}
-    # With --all, plans without an object (its deletion is under way, or someone made them by hand) go as well.
-    deleted = await _delete_plans(kube, namespace, None if everything else wanted, patience)
-    click.echo(f"{len(objects)} LatencySLOs suspended, {len(deleted)} plans deleted: agents give back within a second or two.")
+    """`name`: of a LatencySLO, `scaler`: of a PredictiveAutoscaler; neither: all of both, CPU first, which is what hurts."""
+    if not scaler:
+        objects = [await find_object(kube, name, namespace)] if name else await list_objects(kube, namespace)
+        await _suspend(kube, "lslo", paths.latencyslo, objects)
+        wanted = {(raw["metadata"]["namespace"], raw["metadata"]["name"]) for raw in objects}
+        # With --all, plans without an object (its deletion is under way, or someone made them by hand) go as well.
+        deleted = await _delete_plans(kube, namespace, wanted if name else None, patience)
+        click.echo(f"{len(objects)} LatencySLOs suspended, {len(deleted)} plans deleted: agents give back within a second or two.")
+    if not name:
+        found = [await find_autoscaler(kube, scaler, namespace)] if scaler else await list_autoscalers(kube, namespace)
+        await _release_scalers(kube, found, namespace, scaler)
 
 
-async def _release_scalers(kube: Kube, objects: Sequence[dict[str, Any]]) -> None:
+async def _release_scalers(kube: Kube, objects: Sequence[dict[str, Any]], namespace: str | None, name: str | None) -> None:
+    """`name`: of the one that is released; without, floors are put back whoever raised them, also objects that are gone."""
     await _suspend(kube, "pas", paths.predictiveautoscaler, objects)
-    back = [await _lower(kube, raw) for raw in objects if (raw.get("status") or {}).get("hpaFloor") is not None]
-    if objects:
-        click.echo(f"{len(objects)} PredictiveAutoscalers suspended, minReplicas of {sum(back)} HorizontalPodAutoscalers put back; replicas stay.")
-
-
-async def _lower(kube: Kube, raw: dict[str, Any]) -> bool:
-    """Put back the minReplicas that the status remembers, as the operator does where one runs. Whether there was an HPA to do it for."""
-    namespace, target, floor = raw["metadata"]["namespace"], raw["spec"]["scaleTargetRef"], raw["status"]["hpaFloor"]
-    scaled = Owner(kind=target["kind"], name=target["name"])
-    hpa = next((its for its in map(horizontal, await kube.items(paths.autoscalers(namespace))) if its.target == scaled), None)
-    if hpa is None:
-        return False
-    await kube.merge(paths.autoscaler(namespace, hpa.name), {"spec": {"minReplicas": floor}})
-    click.echo(f"hpa/{hpa.name} in {namespace}: minReplicas {hpa.floor} -> {floor}")
-    return True
+    namespace = objects[0]["metadata"]["namespace"] if name else namespace
+    raised = [its for its in map(horizontal, await kube.items(paths.autoscalers(namespace))) if its.raised and name in (None, its.raised.by)]
+    for its in raised:
+        await kube.merge(paths.autoscaler(its.namespace, its.name), put_back(its.own_floor))
+        if its.own_floor != its.floor:
+            click.echo(f"hpa/{its.name} in {its.namespace}: minReplicas {its.floor} -> {its.own_floor}")
+    if objects or raised:
+        click.echo(f"{len(objects)} PredictiveAutoscalers suspended, {len(raised)} HorizontalPodAutoscalers put back; replicas stay.")
 
 
 async def _suspend(kube: Kube, kind: str, path: Callable[[str, str], str], objects: Sequence[dict[str, Any]]) -> None:

@@ -125,7 +125,8 @@ def _bounded(wish: _Choice, observation: Observation, settings: PlanSettings) ->
 
 
 def _top(settings: PlanSettings) -> int:
-    money = settings.maximum if settings.cost_ceiling is None else settings.cost_ceiling
+    # One at least: zero replicas are for no demand, and not for no money.
+    money = settings.maximum if settings.cost_ceiling is None else max(1, settings.cost_ceiling)
     return max(settings.minimum, min(settings.maximum, money))
 
 

@@ -130,7 +130,7 @@ class PlanSettings:
     short_price: float | None = None
     """What a minute with too few replicas costs, in replica-minutes; None: what is expected is enough (see `misses`)."""
     cost_ceiling: int | None = None
-    """Replicas that the money allows; counts as a maximum, never below the minimum."""
+    """Replicas that the money allows; counts as a maximum, never below the minimum or below one."""
     out: Behaviour = OUT
     into: Behaviour = IN
 

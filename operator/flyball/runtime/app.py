@@ -50,7 +50,7 @@ class App:
         self.controller = Controller(kube, prometheus, recorder, self.metrics, settings)
         self.forecasts = self._forecasts(prometheus)
         self.replicas = Replicas(kube, prometheus, recorder, self.metrics, settings, self.controller.pods, self.forecasts)
-        self.quotas_lane = Lane(self.controller, self.metrics, settings.tick_seconds, settings.workers)
+        self.quotas_lane = Lane(self.controller, self.metrics, settings.tick_seconds, settings.workers, self.controller.give_back)
         self.replicas_lane = Lane(self.replicas, self.metrics, settings.tick_seconds, settings.workers)
         self.watches = Watches(kube, self.controller, self.quotas_lane.queue, self.replicas, self.replicas_lane.queue)
         self.watches.misses = lambda kind, count: self.metrics.misses.labels(kind).inc(count)
@@ -69,7 +69,7 @@ class App:
             filled.result()
             lanes = (self.quotas_lane, self.replicas_lane)
             tasks += [asyncio.create_task(lane.work()) for lane in lanes]
-            background = [self.watches.watch(stop), self._keep_fresh(), self._check(), self.forecasts.run()]
+            background = [self.watches.watch(stop), self._keep_fresh(), self._check(), self.forecasts.run(), self.replicas.run()]
             if self.forecasts.check:
                 background.append(self.forecasts.check.run())
             tasks += [asyncio.create_task(its) for its in background]

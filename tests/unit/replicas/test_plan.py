@@ -16,6 +16,9 @@ QUICK = replace(WIDE, into=Behaviour((Policy(Unit.PERCENT, 100, 15.0),), 0.0))
 """Shrinks without waiting."""
 
 
+NO_MONEY = replace(QUICK, minimum=0, cost_ceiling=0)
+
+
 @dataclass(frozen=True)
 class Case:
     says: str
@@ -54,6 +57,9 @@ CASES = [
     Case("fewer than the minimum are filled up at once", seen(10, current=1), 3, Reason.MINIMUM, replace(QUICK, minimum=3)),
     Case("money bounds before the maximum", seen(900, current=4), 5, Reason.COST, replace(QUICK, cost_ceiling=5)),
     Case("money does not go below the minimum", seen(900, current=4), 6, Reason.COST, replace(QUICK, cost_ceiling=5, minimum=6)),
+    Case("no money for one replica is no reason for none while there is demand", seen(900, current=4), 1, Reason.COST, NO_MONEY),
+    Case("nor to bring the first one back", seen(50, current=0), 1, Reason.DEMAND, NO_MONEY),
+    Case("without demand it is none at last", seen(0, current=0), 0, Reason.IDLE, NO_MONEY),
     Case("a schedule is a floor", seen(10, current=3, floor=5), 5, Reason.SCHEDULE),
     Case("a schedule does not keep demand down", seen(900, current=5, floor=5), 9, Reason.DEMAND),
     Case("a schedule does not buy more than the maximum", seen(10, current=4, floor=99), 6, Reason.SCHEDULE, replace(QUICK, maximum=6)),

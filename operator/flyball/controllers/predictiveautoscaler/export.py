@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from flyball.controllers.predictiveautoscaler.ahead import Ahead
 from flyball.controllers.predictiveautoscaler.status import SHOWN_SECONDS, Facts
@@ -23,7 +24,7 @@ class Exporter:
         """The object as it was seen."""
         quantile = float(facts.pas.spec.quantile) / 100
         shown = {seen.demand.name: (seen.ahead, quantile) for seen in facts.seen}
-        if self._exported.get(key, shown).keys() != shown.keys():
+        if _series(self._exported.get(key, shown)) != _series(shown):
             self.forget(key)
         before = self._exported.get(key, {})
         self._exported[key] = shown
@@ -51,6 +52,11 @@ class Exporter:
                 metrics.skill.labels(*labels, str(seconds)).set(seen.ahead.skill(seconds))
 
     def forget(self, key: Key) -> None:
-        """The object is gone."""
+        """The object is gone, or rests: what was exported last is not so any more, and others scale on it."""
         if self._exported.pop(key, None) is not None:
             self._metrics.forget_autoscaler(*key)
+
+
+def _series(shown: Mapping[str, tuple[Ahead | None, float]]) -> set[tuple[str, float, bool]]:
+    """What the labels of an object's series hang on: its demands, the quantile, and whether there is a forecast."""
+    return {(name, quantile, ahead is not None) for name, (ahead, quantile) in shown.items()}

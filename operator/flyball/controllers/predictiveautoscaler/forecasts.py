@@ -231,7 +231,7 @@ class Forecasts:
         """Learn the history of these, who then are a cohort."""
         cohort = _Cohort(Engine(len(newcomers)), newcomers)
         leads = [followed.lead if (followed := self._series.get(series)) else None for series in newcomers]
-        lessons = [Lesson(place, lead) for place, lead in enumerate(leads) if lead is not None]
+        lessons = [Lesson(place, lead, queries[place].behind_seconds) for place, lead in enumerate(leads) if lead is not None]
         await learn(cohort.engine, start, history, lessons)
         learned = {lesson.place: lesson.misses for lesson in lessons}
         self._cohorts.append(cohort)

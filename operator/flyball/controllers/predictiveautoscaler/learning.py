@@ -25,12 +25,14 @@ class Lesson:
 
     place: int
     lead: float
+    behind_seconds: float = BEHIND_SECONDS
+    """How far the history's values, means, are behind a rising load."""
     misses: Misses = field(default_factory=Misses)
 
     def learn(self, forecast: Forecast, demand: float) -> None:
         """A minute of history, and what was forecast at its end."""
         ahead = Ahead(forecast, self.place)
-        most = ahead.most(self.lead + BEHIND_SECONDS, MEDIAN) if ahead.usable else None
+        most = ahead.most(self.lead + self.behind_seconds, MEDIAN) if ahead.usable else None
         self.misses.note(forecast.time, demand, expected(demand, most), self.lead)
 
 

@@ -23,7 +23,7 @@ from flyball.signals import Asked, SignalError
 from flyball.signals import demand as demands
 
 CPU_SECONDS = 60.0
-"""CPU is read once a minute: cAdvisor's counters move every 10 to 30 s, and capacity is learned by the minute."""
+"""CPU is read once a minute: cAdvisor's counters move every 10 to 30 s, and capacity is learned by the minute. What it is a mean over is learned."""
 OLD_FORECAST_SECONDS = 600.0
 """A forecast made longer ago than this is not gone by, as the engine itself gives up after ten minutes without values."""
 
@@ -37,6 +37,12 @@ class Learned:
     """Pod's UID -> its start."""
     utilisation: float = math.nan
     cpu_at: float = -math.inf
+    cpu_window: demands.Window = field(default_factory=demands.Window)
+    windows: dict[str, demands.Window] = field(default_factory=dict)
+    """Demand -> what its rate is a mean over."""
+
+    def window(self, demand: str) -> demands.Window:
+        return self.windows.setdefault(demand, demands.Window())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ class Seen:
     learned: bool
     ahead: Ahead | None
     problem: SignalError | None
+    behind_seconds: float = demands.BEHIND_SECONDS
+    """How far the value, a mean, is behind a rising load."""
 
 
 def query(demand: Demand, namespace: str, allow_promql: bool) -> demands.DemandQuery:
@@ -70,11 +78,13 @@ def query(demand: Demand, namespace: str, allow_promql: bool) -> demands.DemandQ
     return demands.free(demand.promql.rate if demand.promql else "", allow_promql)
 
 
-async def read_demand(prometheus: Asked, outage: Outage, pas: PredictiveAutoscaler, demand: Demand, now: float, allow_promql: bool) -> Reading:
-    """The demand as of now; never raises."""
+async def read_demand(
+    prometheus: Asked, outage: Outage, pas: PredictiveAutoscaler, demand: Demand, window: demands.Window, now: float, allow_promql: bool
+) -> Reading:
+    """The demand as of now, as the mean over `window`, which learns on the way; never raises."""
     try:
         outage.raise_if_on(now)
-        reading = await demands.read(prometheus, query(demand, pas.metadata.namespace, allow_promql), now)
+        reading = await demands.read(prometheus, query(demand, pas.metadata.namespace, allow_promql), window, now)
     except SignalError as error:
         outage.note(error, now)
         return Reading(math.nan, math.inf, error)
@@ -99,7 +109,7 @@ async def read_utilisation(prometheus: Asked, outage: Outage, namespace: str, po
     try:
         outage.raise_if_on(now)
         names = "|".join(sorted(re.escape(pod.name).replace("\\", "\\\\") for pod in ready))
-        learned.utilisation = 1000 * await demands.cores(prometheus, demands.cpu(namespace, names, CPU_SECONDS), now) / granted
+        learned.utilisation = 1000 * await demands.cores(prometheus, demands.cpu(namespace, names), learned.cpu_window, now) / granted
     except SignalError as error:
         outage.note(error, now)
 
@@ -151,7 +161,7 @@ def need(seen: Seen, horizon_seconds: float, quantile: float, now: float) -> Nee
     elif not ahead.usable:
         why = f"there is no usable forecast ({ahead.reason.value})."
     else:
-        forecast, largest = ahead.most(horizon_seconds + demands.BEHIND_SECONDS + max(0.0, now - ahead.forecast.time), quantile), ahead.largest
+        forecast, largest = ahead.most(horizon_seconds + seen.behind_seconds + max(0.0, now - ahead.forecast.time), quantile), ahead.largest
     return Need(seen.demand.name, seen.value, seen.capacity, seen.age_seconds, forecast, why, largest)
 
 

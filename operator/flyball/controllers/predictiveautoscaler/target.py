@@ -12,15 +12,16 @@ from __future__ import annotations
 import functools
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flyball.api.meta import LabelRequirement, LabelSelector, Operator
 from flyball.api.predictiveautoscaler import ScaleTarget
+from flyball.controllers.shared.autoscalers import Autoscaler, horizontal
+from flyball.controllers.shared.raised import Raised
 from flyball.kube import paths
 from flyball.kube.client import Conflict, Kube, KubeError, NotFound
-from flyball.kube.pods import Pod
 
 PLURALS = {("apps/v1", "Deployment"): "deployments", ("apps/v1", "StatefulSet"): "statefulsets", ("apps/v1", "ReplicaSet"): "replicasets"}
 """Those that everybody has; others are looked up once."""
@@ -93,12 +94,20 @@ class Targets:
                 raise TargetError(_forbidden(target, "patch"), forbidden=True) from error
             raise
 
-    async def write_floor(self, namespace: str, name: str, floor: int) -> str | None:
-        """Set an HPA's minReplicas. Returns a sentence when a manager keeps the field. Raises KubeError."""
+    async def read_hpa(self, namespace: str, name: str) -> Autoscaler | None:
+        """The HPA as it is now; None where it is gone. Raises KubeError."""
+        listed = await self._kube.get(paths.autoscalers(namespace), {"fieldSelector": f"metadata.name={name}"})  # a list needs no right to get
+        return next(map(horizontal, listed["items"]), None)
+
+    async def write_floor(self, namespace: str, name: str, floor: int, record: Raised | None) -> str | None:
+        """Set an HPA's minReplicas and the record of what it was, or take that away. Returns a sentence when a manager keeps the field.
+
+        Raises KubeError.
+        """
         body = {
             "apiVersion": "autoscaling/v2",
             "kind": "HorizontalPodAutoscaler",
-            "metadata": {"name": name, "namespace": namespace},
+            "metadata": {"name": name, "namespace": namespace, "annotations": record.annotations if record else {}},
             "spec": {"minReplicas": floor},
         }
         return await self._apply(paths.autoscaler(namespace, name), body, f"spec.minReplicas of the HorizontalPodAutoscaler {name}")
@@ -162,22 +171,18 @@ def parse_selector(text: str) -> LabelSelector:
             raise TargetError(f"The target's selector {text!r} cannot be read.")
         terms.append(_requirement(found))
         position = found.end()
-    return LabelSelector(match_expressions=terms)
-
-
-def rolling(pods: Iterable[Pod]) -> bool:
-    """Whether pods of more than one version of the template are there."""
-    return len({pod.revision for pod in pods if pod.revision}) > 1
+    # Unchecked: bounds are for selectors that our own objects hold, and a Deployment's may have more terms than they allow.
+    return LabelSelector.model_construct(match_expressions=terms)
 
 
 def _requirement(found: re.Match[str]) -> LabelRequirement:
     absent, key, sign, value, word, values = found.groups()
     if word:
         operator, names = (Operator.IN if word == "in" else Operator.NOT_IN), [part.strip() for part in values.split(",")]
-        return LabelRequirement(key=key, operator=operator, values=names)
+        return LabelRequirement.model_construct(key=key, operator=operator, values=names)
     if sign:
-        return LabelRequirement(key=key, operator=Operator.NOT_IN if sign == "!=" else Operator.IN, values=[value])
-    return LabelRequirement(key=key, operator=Operator.DOES_NOT_EXIST if absent else Operator.EXISTS)
+        return LabelRequirement.model_construct(key=key, operator=Operator.NOT_IN if sign == "!=" else Operator.IN, values=[value])
+    return LabelRequirement.model_construct(key=key, operator=Operator.DOES_NOT_EXIST if absent else Operator.EXISTS)
 
 
 def _forbidden(target: ScaleTarget, verb: str) -> str:
