@@ -54,6 +54,33 @@ class History(Collector):
         yield family
 
 
+class Rollout(Collector):
+    """A histogram of two versions over ten minutes, scraped every 15 s: the second, with a bucket more, took over `ago` seconds before now.
+
+    Of ten requests nine take less than .1 s, and one between .2 and .25 s. For a minute both run, as in a rollout; after more
+    than five Prometheus does not see the first any more.
+    """
+
+    def __init__(self, name: str, ago: int) -> None:
+        self._name = name
+        end = math.floor(time.time())
+        self._spans = {
+            "old": (range(end - 600, end - ago + 61, 15), ("0.1", "0.25")),
+            "new": (range(end - ago, end + 1, 15), ("0.1", "0.2", "0.25")),
+        }
+
+    def collect(self) -> Iterator[Metric]:
+        family = Metric(self._name, "Latency.", "histogram")
+        for pod, (times, bounds) in self._spans.items():
+            for at in times:
+                requests = (at - times.start) * RATE
+                for le in (*bounds, "+Inf"):
+                    count = requests if float(le) > 0.2 else requests * 0.9
+                    family.add_sample(f"{self._name}_bucket", {"namespace": "shop", "pod": pod, "le": le}, count, timestamp=at)
+                family.add_sample(f"{self._name}_count", {"namespace": "shop", "pod": pod}, requests, timestamp=at)
+        yield family
+
+
 AGENT_RATES = {"usage_core_seconds": 0.2, "quota_core_seconds": 0.5, "grant_core_seconds": 1.0, "throttled_periods": 0.3, "wall_periods": 10.0}
 """What each of two agents counts a second."""
 
@@ -83,6 +110,7 @@ class Shop:
         self._registry = CollectorRegistry()
         self._registry.register(History("scraped_15s", 15, 10))
         self._registry.register(History("scraped_60s", 60, 10))
+        self._registry.register(Rollout("rebucketed", ago=400))
         self.agents = Agents()
         self._registry.register(self.agents)
         self._known: dict[str, Histogram] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,14 +133,16 @@ def test_of_two_objects_on_one_workload_the_older_keeps_it(shop: Namespace) -> N
 
 def test_an_hpa_on_cpu_keeps_its_view_of_demand(shop: Namespace, operator: Operator) -> None:
     target = {"type": "Utilization", "averageUtilization": 80}
-    spec = {
+    spec: dict[str, Any] = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "scaled"},
         "maxReplicas": 3,
         "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
     }
+    odd = {**spec, "scaleTargetRef": {**spec["scaleTargetRef"], "name": "a" * 254}}  # the API server takes it, and nobody has such a name
     shop.apply(
         deployment("scaled", request="200m"),
         {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "h"}, "spec": spec},
+        {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "odd"}, "spec": odd},
     )
     shop.apply(slo(mode="Enforce", workloads=[{"name": "scaled", "targetRef": {"kind": "Deployment", "name": "scaled"}}]))
 
@@ -166,6 +169,38 @@ def test_a_plan_that_somebody_else_writes_is_shown_and_not_fought_over(shop: Nam
     plan = shop.plan()
     assert plan
     assert plan["burst"] is False
+
+
+def test_targets_that_somebody_else_raised_are_written_over_to_give_back_and_it_is_told(shop: Namespace) -> None:
+    shop.apply(slo(mode="Enforce", policy=fixed("5")))
+    assert poll(shop.plan, SOON)
+    plan = shop.plan()
+    assert plan
+    workload = {**plan["workloads"][0], "throttlePermille": 500}
+    shop.patch("tp", "shop", {"spec": {"workloads": [workload]}}, "--field-manager=somebody")
+    assert poll(lambda: shop.targets() == {"Deployment/cart": 50}, SOON), shop.status()
+    assert poll(lambda: "FieldOwned" in shop.cluster.kubectl("get", "events", "-n", shop.name), SOON)
+    assert poll(lambda: shop.condition("Ready") == ("True", "Reconciled"), SOON), shop.message("Ready")
+
+
+def test_a_namespace_whose_quota_has_no_room_for_a_plan_keeps_no_other_plan_from_being_fresh(shop: Namespace, operator: Operator) -> None:
+    count = "count/throttleplans.flyball.dev"
+    shop.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {count: "0"}}})
+
+    def in_force() -> bool:
+        return '"0"' in shop.cluster.kubectl("get", "resourcequota", "none", "-n", shop.name, "-o", "jsonpath={.status.hard}")
+
+    def renewed() -> str:
+        return shop.cluster.kubectl("get", "lease", "flyball-plans", "-n", NAMESPACE, "-o", "jsonpath={.spec.renewTime}")
+
+    assert poll(in_force, SOON)
+    shop.apply(slo(mode="Enforce", policy=fixed("5")))
+    assert poll(lambda: shop.condition("Ready") == ("False", "APIError"), SOON), shop.status()
+    assert "exceeded quota" in shop.message("Ready")
+    seen = renewed()
+    assert poll(lambda: renewed() != seen, SOON), operator.log()
+    shop.delete("resourcequota", "none")
+    assert poll(lambda: shop.targets() == {"Deployment/cart": 50}, 75), operator.log()
 
 
 def test_free_promql_is_refused_with_the_way_out(shop: Namespace) -> None:

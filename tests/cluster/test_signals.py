@@ -191,6 +191,17 @@ async def test_a_look_back_covers_four_scrapes_and_cells_are_whole_whatever_the_
         assert cell.slow == pytest.approx(6 * RATE, rel=0.02)
 
 
+async def test_what_was_counted_before_a_bucket_was_added_is_not_slow_because_of_it(prometheus: Prometheus) -> None:
+    its = reader(prometheus, "rebucketed", window=600.0)
+    reading = await until(lambda: its.read(time.time()))
+    assert its.query is not None
+    assert (its.query.threshold_used, its.query.hint) == (0.2, None)
+    assert reading.slow / reading.total == pytest.approx(0.1, abs=0.001)
+    cells = [cell for cell in its.ledger.cells.values() if cell.total]
+    assert len(cells) >= 7
+    assert [cell.slow / cell.total for cell in cells] == [pytest.approx(0.1, abs=0.001)] * len(cells)
+
+
 async def test_cores_add_up_over_nodes_and_count_once_however_often_an_agent_is_scraped(prometheus: Prometheus, shop: Shop) -> None:
     usage = await until(lambda: read_workloads(prometheus, "shop", "shop", 60.0, shop.agents.end), lambda found: found)
     assert set(usage) == {"Deployment/cart"}

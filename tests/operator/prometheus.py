@@ -74,7 +74,7 @@ class Answers:
             return []
         if '"of", "rate"' in query:
             return [({"of": "rate"}, self.demand), ({"of": "newest"}, self._clock())]
-        if query.startswith("group by (le)"):
+        if query.startswith("count by (le)"):
             return [({"le": le}, 1.0) for le in ("0.1", "0.2", "+Inf")]
         if "max(timestamp(" in query:
             return [({"of": "newest"}, self._clock()), ({"of": "minute"}, 60 / SCRAPE_SECONDS), ({"of": "five"}, 300 / SCRAPE_SECONDS)]

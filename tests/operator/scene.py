@@ -29,7 +29,7 @@ class Client(Prometheus):
     """The real client without the wire."""
 
     def __init__(self, answers: Answers) -> None:
-        super().__init__("http://prometheus", cast(aiohttp.ClientSession, None))
+        super().__init__("http://prometheus", cast(aiohttp.ClientSession, None), clock=answers._clock)
         self._answers = answers
         self.away = False
 

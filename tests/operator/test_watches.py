@@ -210,3 +210,57 @@ def test_a_watch_that_misses_twice_running_is_dead() -> None:
         assert scene.watches.silent() is None
 
     run(main())
+
+
+def test_an_object_that_cannot_be_read_keeps_no_other_out_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        scene = Scene()
+        odd = pod(name="odd")
+        odd["spec"]["containers"] = [{"image": "nameless"}]
+        scene.lists.bodies |= {SLOS: [objective()], PLANS: [plan()], PODS: [odd, pod()]}
+        await scene.watches.fill()
+        assert [its.name for its in scene.caches.pods.of("default")] == ["cart-1"]
+        assert scene.watches.synced
+        for version in range(6, 9):
+            odd["metadata"]["resourceVersion"] = str(version)
+            scene.watches.take("pods", "MODIFIED", odd)
+        scene.watches.take("pods", "MODIFIED", {"kind": "Pod"})
+        scene.watches.take("pods", "ADDED", pod(6, "cart-2"))
+        assert len(list(scene.caches.pods.of("default"))) == 2
+        await scene.watches.check()
+
+    run(main())
+    assert [message.split(" is left out")[0] for message in caplog.messages if "left out" in message] == ["pods default/odd", "pods None/None"]
+
+
+def test_the_late_end_of_an_object_does_not_take_its_successor_along() -> None:
+    async def main() -> None:
+        scene = Scene()
+        await scene.watches.fill()
+        scene.watches.take("latencyslos", "ADDED", objective(5, uid="old"))
+        scene.watches.take("latencyslos", "ADDED", objective(9, uid="new"))
+        scene.watches.take("latencyslos", "DELETED", objective(8, uid="old"))
+        assert scene.caches.objects[SHOP]["metadata"]["uid"] == "new"
+        scene.watches.take("latencyslos", "DELETED", objective(10, uid="new"))
+        assert not scene.caches.objects
+
+    run(main())
+
+
+def test_an_object_that_is_made_anew_while_its_end_is_mended_stays() -> None:
+    async def main() -> None:
+        scene = Scene()
+        scene.lists.bodies[SLOS] = [objective(5, uid="old")]
+        await scene.watches.fill()
+
+        async def gone(path: str) -> Body:
+            scene.watches.take("latencyslos", "ADDED", objective(9, uid="new"))
+            raise NotFound(404, "not found")
+
+        scene.lists.bodies[SLOS] = []
+        scene.lists.get = gone  # type: ignore[method-assign]
+        await asyncio.sleep(1)
+        await scene.watches.check()
+        assert scene.caches.objects[SHOP]["metadata"]["uid"] == "new"
+
+    run(main())

@@ -83,6 +83,11 @@ class Owner(Model):
     kind: Annotated[str, Field(min_length=1, max_length=63, description="Kind of the controller, e.g. Deployment; Pod for a pod without one.")]
     name: Annotated[str, Field(min_length=1, max_length=253, description="Name of the controller.")]
 
+    @classmethod
+    def unchecked(cls, kind: str, name: str) -> Self:
+        """What somebody else's object refers to, whatever it says: bounds are for what we write, and nobody else keeps to them."""
+        return cls.model_construct(kind=kind, name=name)
+
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
 

@@ -44,15 +44,26 @@ class Worker:
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
         """What the function gives in the other process (it and its arguments are pickled). Raises Trouble."""
         try:
-            if self._pool is None:
-                # Spawned, not forked: the operator has threads, and a fork would keep what they had locked.
-                self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin)
-                self.pid = await self._call(self._pool, START_SECONDS, os.getpid)
-                await self._call(self._pool, START_SECONDS, self._prepare)
-            return await self._call(self._pool, self._limit, function, *arguments)
+            return await self._call(self._pool or await self._start(), self._limit, function, *arguments)
         except asyncio.CancelledError:
             self.close()
             raise
+
+    async def _start(self) -> ProcessPoolExecutor:
+        """A new process, prepared. Raises Trouble, and nothing is left of it then."""
+        try:
+            # Spawned, not forked: the operator has threads, and a fork would keep what they had locked.
+            pool = self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin)
+        except (OSError, ImportError, NotImplementedError) as error:  # no descriptors left, no shared memory, no semaphores
+            raise Trouble("died", f"its process cannot be made: {error}") from error
+        try:
+            self.pid = await self._call(pool, START_SECONDS, os.getpid)
+            await self._call(pool, START_SECONDS, self._prepare)
+        except Trouble as trouble:
+            self.close()
+            # No call's own trouble, whatever it was: the next call would meet it as well.
+            raise Trouble("hung" if trouble.kind == "hung" else "died", f"its process cannot be started: {trouble}") from trouble
+        return pool
 
     async def _call(self, pool: ProcessPoolExecutor, limit: float, function: Callable[..., T], *arguments: object) -> T:
         try:

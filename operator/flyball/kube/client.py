@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,13 @@ REQUEST_SECONDS = 15.0
 """A request that takes longer is given up: the next tick tries again, and meanwhile nothing else waits."""
 
 
+_OUR_RIGHTS = re.compile(r'forbidden: User ".*" cannot [a-z]+ (resource|path) "', re.DOTALL)
+"""How the API server's authorisation refuses, whatever decides behind it (k8s.io/apiserver, handlers/responsewriters)."""
+_ADMISSION = re.compile(r" is forbidden: |denied (the )?request")
+"""How admission refuses, where it is not authorisation: a quota, a policy, a webhook, a namespace that is going. Anything else is not the API
+server's word: a proxy before it, for example."""
+
+
 class KubeError(Exception):
     """The API server refused or could not be reached; `status` is the HTTP status, 0 when there was no answer."""
 
@@ -41,9 +49,9 @@ class KubeError(Exception):
 
     @property
     def about_object(self) -> bool:
-        """Whether it is about the one object alone (refused, conflicting, its namespace going), and not about the API server or our rights."""
-        ending = self.status == 403 and "because it is being terminated" in str(self)
-        return ending or self.status in (400, 404, 409, 413, 422)
+        """Whether it is about the one object alone (refused, conflicting, its namespace full or going), not about the API server or our rights."""
+        refused = self.status == 403 and _ADMISSION.search(str(self)) and not _OUR_RIGHTS.search(str(self))
+        return bool(refused) or self.status in (400, 404, 409, 413, 422)
 
 
 class NotFound(KubeError):

@@ -1,4 +1,7 @@
-"""The operator's cache of pods: what the controllers need of each, fed by watch events."""
+"""The operator's cache of pods: what the controllers need of each, fed by watch events.
+
+Anybody may make a pod: one that is odd is read as far as it goes, and one that cannot be read is not kept, nor what was kept under its name.
+"""
 
 from __future__ import annotations
 
@@ -61,11 +64,17 @@ def slim(body: Mapping[str, Any]) -> Pod | None:
         uid=metadata.get("uid", ""),
         labels=dict(metadata.get("labels") or {}),
         owner=owner(metadata),
-        containers=tuple(_container(container) for container in spec.get("containers") or ()),
+        containers=tuple(map(_container, running(spec))),
         revision=_revision(metadata.get("labels") or {}),
         created=_seconds(metadata.get("creationTimestamp")) or 0.0,
         ready_at=_ready_at(body.get("status") or {}),
     )
+
+
+def running(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The containers that run as long as the pod: an init container that restarts always is a sidecar, and uses CPU beside the others."""
+    sidecars = [its for its in spec.get("initContainers") or () if its.get("restartPolicy") == "Always"]
+    return [*sidecars, *(spec.get("containers") or ())]
 
 
 def _revision(labels: Mapping[str, str]) -> str:
@@ -82,14 +91,22 @@ def _seconds(moment: str | None) -> float | None:
 
 
 def owner(metadata: Mapping[str, Any]) -> Owner:
-    """The pod's controller, found without asking the API: a Deployment's ReplicaSet is named after it and the template's hash."""
+    """The pod's controller, found without asking the API: a Deployment's ReplicaSet is named after it and the template's hash.
+
+    A reference that no object of Kubernetes can have (a kind of 64 letters) names nobody: such a pod stands for itself.
+    """
+    alone = Owner.unchecked("Pod", metadata["name"])
     controller = next((reference for reference in metadata.get("ownerReferences") or () if reference.get("controller")), None)
     if controller is None:
-        return Owner(kind="Pod", name=metadata["name"])
-    hashed = (metadata.get("labels") or {}).get("pod-template-hash")
-    if controller["kind"] == "ReplicaSet" and hashed and controller["name"].endswith(f"-{hashed}"):
-        return Owner(kind="Deployment", name=controller["name"].removesuffix(f"-{hashed}"))
-    return Owner(kind=controller["kind"], name=controller["name"])
+        return alone
+    kind, name = controller["kind"], controller["name"]
+    suffix = f"-{(metadata.get('labels') or {}).get('pod-template-hash') or ''}"
+    if kind == "ReplicaSet" and len(suffix) > 1 and name.endswith(suffix) and name != suffix:
+        kind, name = "Deployment", name.removesuffix(suffix)
+    try:
+        return Owner(kind=kind, name=name)
+    except ValueError:
+        return alone
 
 
 class PodCache:
@@ -101,18 +118,24 @@ class PodCache:
         """Label key -> (namespace, label's value) -> pods by name."""
 
     def update(self, body: Mapping[str, Any], *, deleted: bool) -> tuple[Pod | None, Pod | None]:
-        """Take in a watch event; returns the pod as it was and as it is."""
-        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
-        pods = self._pods.setdefault(namespace, {})
-        before, now = pods.pop(name, None), None if deleted else slim(body)
+        """Take in a watch event; returns the pod as it was and as it is. Whatever `slim` raises, once the pod is forgotten."""
+        before = self._forget(body["metadata"]["namespace"], body["metadata"]["name"])
+        now = None if deleted else slim(body)
         if now:
-            pods[name] = now
-        if not pods:
-            del self._pods[namespace]
-        for key, index in self._by_label.items():
-            _leave(index, key, before)
-            _enter(index, key, now)
+            self._pods.setdefault(now.namespace, {})[now.name] = now
+            for key, index in self._by_label.items():
+                _enter(index, key, now)
         return before, now
+
+    def _forget(self, namespace: str, name: str) -> Pod | None:
+        pods = self._pods.get(namespace, {})
+        before = pods.pop(name, None)
+        if before:
+            for key, index in self._by_label.items():
+                _leave(index, key, before)
+            if not pods:
+                del self._pods[namespace]
+        return before
 
     def of(self, namespace: str) -> Iterable[Pod]:
         return self._pods.get(namespace, {}).values()
@@ -133,13 +156,13 @@ class PodCache:
         return [pod for pod in pods if selector.matches(pod.labels)]
 
 
-def _enter(index: dict[tuple[str, str], dict[str, Pod]], key: str, pod: Pod | None) -> None:
-    if pod and key in pod.labels:
+def _enter(index: dict[tuple[str, str], dict[str, Pod]], key: str, pod: Pod) -> None:
+    if key in pod.labels:
         index.setdefault((pod.namespace, pod.labels[key]), {})[pod.name] = pod
 
 
-def _leave(index: dict[tuple[str, str], dict[str, Pod]], key: str, pod: Pod | None) -> None:
-    if pod and key in pod.labels:
+def _leave(index: dict[tuple[str, str], dict[str, Pod]], key: str, pod: Pod) -> None:
+    if key in pod.labels:
         place = (pod.namespace, pod.labels[key])
         index[place].pop(pod.name)
         if not index[place]:

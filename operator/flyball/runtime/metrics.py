@@ -63,6 +63,13 @@ class Metrics:
                 if labels[-1] not in kept:
                     metric.remove(*labels)
 
+    def rest(self, namespace: str, name: str) -> None:
+        """Forget what an object's loop said last, since it does not run; counters stay."""
+        for metric in self._labelled():
+            if isinstance(metric, Gauge):
+                for labels in _labels_of(metric, namespace, name):
+                    metric.remove(*labels)
+
     def drop(self, namespace: str, name: str) -> None:
         """Forget the series of an object that is gone."""
         for metric in self._labelled():

@@ -17,26 +17,38 @@ class Mirror:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.now = clock
-        self._held: dict[Key, tuple[int, float]] = {}
+        self._held: dict[Key, tuple[int, float, str]] = {}
+        """Version, since when, and the object's UID."""
         self._failed_checks = 0
         self.heard_at = clock()
         """When anything was last heard of the kind."""
 
     def take(self, change: str | None, metadata: Mapping[str, Any]) -> bool:
-        """Note an object as listed or as changed; False for an older version than the one held, which is no news."""
-        key, version = (metadata["namespace"], metadata["name"]), int(metadata["resourceVersion"])
+        """Note an object as listed or as changed; False for what is no news: an older version than the one held, or the end of another object.
+
+        kopf handles each UID by itself, so that the end of an object may be told after its successor of the same name has come.
+        """
+        key, version, uid = (metadata["namespace"], metadata["name"]), int(metadata["resourceVersion"]), str(metadata.get("uid", ""))
         self.heard_at = self.now()
-        if change == "DELETED":
-            return self._held.pop(key, None) is not None
         held = self._held.get(key)
+        if change == "DELETED":
+            if held is None or (uid and held[2] and uid != held[2]):
+                return False
+            del self._held[key]
+            return True
         if held and held[0] > version:
             return False
-        self._held[key] = (version, self.heard_at)
+        self._held[key] = (version, self.heard_at, uid)
         return True
+
+    def uid(self, key: Key) -> str:
+        """The UID of the object that is held, empty where there is none."""
+        held = self._held.get(key)
+        return held[2] if held else ""
 
     def suspects(self, listed: Mapping[Key, int], since: float) -> list[Key]:
         """Objects that a list which began at `since` shows otherwise than they are held."""
-        gone = [key for key, (_, at) in self._held.items() if key not in listed and at < since]
+        gone = [key for key, (_, at, _) in self._held.items() if key not in listed and at < since]
         return gone + [key for key, version in listed.items() if self.behind(key, version)]
 
     def behind(self, key: Key, version: int | None) -> bool:

@@ -37,6 +37,9 @@ GRACE_SECONDS = 10.0
 
 STOP_SECONDS = 5.0
 
+UNREAD_MOST = 1000
+"""Objects that could not be read and that the log names; whoever makes more of them is not told of each."""
+
 KINDS = {
     "latencyslos": (GROUP, VERSION),
     "predictiveautoscalers": (GROUP, VERSION),
@@ -73,6 +76,8 @@ class Watches:
             "pods": self._pod,
         }
         self.mirrors = {kind: Mirror(clock) for kind in KINDS}
+        self._unread: set[tuple[str, str, str]] = set()
+        """Kind, namespace and name of what could not be read, and was told."""
         self.synced = False
         """Whether the caches were filled once."""
         self.misses: Callable[[str, int], None] = lambda kind, count: None
@@ -90,9 +95,20 @@ class Watches:
         self.synced = True
 
     def take(self, kind: str, change: str | None, body: Any) -> None:
-        """Take in an object as listed (change None) or as a watch event says."""
-        if self.mirrors[kind].take(change, body["metadata"]):
-            self._take[kind](change, body)
+        """Take in an object as listed (change None) or as a watch event says. One that cannot be read is left out and told once; never raises."""
+        try:
+            if self.mirrors[kind].take(change, body["metadata"]):
+                self._take[kind](change, body)
+            self._unread.discard((kind, *_key(body)))
+        except Exception as error:  # a loop's edge: anybody may make such an object, and all others wait behind it
+            self._leave_out(kind, body, error)
+
+    def _leave_out(self, kind: str, body: Any, error: Exception) -> None:
+        metadata = body.get("metadata") or {}
+        key = (kind, str(metadata.get("namespace")), str(metadata.get("name")))
+        if key not in self._unread and len(self._unread) < UNREAD_MOST:
+            self._unread.add(key)
+            log.warning("%s %s/%s is left out, it cannot be read: %r", *key, error)
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Run kopf until `stop`. Raises WatchesEnded when it ends before."""
@@ -146,10 +162,11 @@ class Watches:
         return next((f"the watch of {kind} misses changes" for kind, mirror in self.mirrors.items() if mirror.failing), None)
 
     async def _mend(self, kind: str, key: Key) -> None:
+        uid = self.mirrors[kind].uid(key)
         try:
             self.take(kind, "MODIFIED", await self._kube.get(f"{_path(kind, key[0])}/{key[1]}"))
         except NotFound:
-            self.take(kind, "DELETED", {"metadata": {"namespace": key[0], "name": key[1], "resourceVersion": "0"}})
+            self.take(kind, "DELETED", {"metadata": {"namespace": key[0], "name": key[1], "uid": uid, "resourceVersion": "0"}})
 
     def _latencyslo(self, change: str | None, body: Any) -> None:
         _keep(self._controller.objects, self._queue, change, body)

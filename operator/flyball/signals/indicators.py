@@ -1,7 +1,8 @@
 """From an indicator to PromQL: counters of good and of all requests. Pure.
 
 The object's namespace is added to every matcher, so that nobody reads what is not theirs. `le` bounds are numbers: "0.2", "0.20" and "2e-1" are one
-bucket. Where the threshold is no bound, the bound below counts, never a laxer one.
+bucket. Where the threshold is no bound, the bound below counts, never a laxer one. Applications change their buckets, and for a while, and in the
+past, some series have a bound that others lack: each series then counts by the best that it has.
 
 Presets, from the projects' own documentation: Istio "Standard Metrics" (istio_request_duration_milliseconds; destination_workload,
 destination_workload_namespace, reporter, response_code), Linkerd "Proxy Metrics" (response_latency_ms, time to first byte; direction, deployment,
@@ -72,21 +73,18 @@ def preset(namespace: str, name: str, workload: str) -> Histogram:
 
 
 def bounds(histogram: Histogram) -> str:
-    """Query that lists the bucket bounds."""
-    return f"group by (le) ({histogram.metric}_bucket{{{selector(histogram.exact)}}})"
+    """Query that lists the bucket bounds, and how many series have each."""
+    return f"count by (le) ({histogram.metric}_bucket{{{selector(histogram.exact)}}})"
 
 
-def resolve(histogram: Histogram, threshold_seconds: float, les: Iterable[str]) -> Query:
-    """The counters for a threshold, given the `le` labels that exist. Raises SignalError when no bucket lies at or below it."""
-    spelled: dict[float, list[str]] = {}
-    for le in les:
-        try:
-            spelled.setdefault(float(le), []).append(le)
-        except ValueError:
-            continue  # not a bound
+def resolve(histogram: Histogram, threshold_seconds: float, les: Iterable[str], before: Iterable[str] = ()) -> Query:
+    """The counters for a threshold, given the `le` labels that exist. Raises SignalError when no bucket lies at or below it.
+
+    `before`: further labels by which some series count, of another time or of another version of the application (`fallbacks`).
+    """
     wanted = threshold_seconds * histogram.scale
-    # A bound that differs in the last bits of a float is the same bound: 0.2 seconds and 200 / 1000.
-    usable = [bound for bound in spelled if math.isfinite(bound) and (bound <= wanted or math.isclose(bound, wanted, rel_tol=1e-9))]
+    spelled = _by_bound(les)
+    usable = [bound for bound in spelled if _serves(bound, wanted)]
     name = f"{histogram.metric}_bucket"
     if not spelled:
         raise SignalError(NoValue.NO_SERIES, f"There is no series {name}{{{selector(histogram.exact)}}}.")
@@ -99,17 +97,55 @@ def resolve(histogram: Histogram, threshold_seconds: float, les: Iterable[str]) 
     bound = max(usable)
     exact = math.isclose(bound, wanted, rel_tol=1e-9)
     hint = None if exact else f"{wanted:g} is no bucket of {name}; {bound:g} counts instead. Add the bucket {wanted:g} to the histogram."
-    le = "|".join(_regex_literal(text) for text in sorted(spelled[bound]))
-    fast = ",".join([selector(histogram.exact), f'le=~"{le}"', *(f'{label}!~"{_quote(value)}"' for label, value in sorted(histogram.bad.items()))])
+    others = {le for below, each in _by_bound(before).items() if below != bound and _serves(below, wanted) for le in each}
     count = f"{histogram.metric}_count{{{selector(histogram.exact)}}}"
     return Query(
-        good=f"sum(increase({name}{{{fast}}}[{{window}}s]))",
+        good=_good(histogram, [*spelled[bound], *others], several=bool(others)),
         total=f"sum(increase({count}[{{window}}s]))",
         newest=f"max(timestamp({count}))",
         samples=f"max(count_over_time({count}[{{window}}s]))",
         threshold_used=bound / histogram.scale,
         hint=hint,
     )
+
+
+def fallbacks(histogram: Histogram, threshold_seconds: float, counts: Mapping[str, float]) -> set[str]:
+    """The `le` labels by which all series can be counted as well as each of them can, given how many have which at one time.
+
+    From the largest bound at or below the threshold downwards, until one that all series have: each further one would be read for nothing.
+    """
+    wanted, most = threshold_seconds * histogram.scale, max(counts.values(), default=0)
+    spelled = _by_bound(counts)
+    found: set[str] = set()
+    for bound in sorted((its for its in spelled if _serves(its, wanted)), reverse=True):
+        found |= set(spelled[bound])
+        if sum(counts[le] for le in spelled[bound]) >= most:
+            break
+    return found
+
+
+def _good(histogram: Histogram, les: Iterable[str], *, several: bool) -> str:
+    """Requests within the threshold. Buckets add up, so that the largest of a series' buckets is the best that it has."""
+    le = "|".join(_regex_literal(text) for text in sorted(les))
+    fast = ",".join([selector(histogram.exact), f'le=~"{le}"', *(f'{label}!~"{_quote(value)}"' for label, value in sorted(histogram.bad.items()))])
+    increase = f"increase({histogram.metric}_bucket{{{fast}}}[{{window}}s])"
+    return f"sum(max without (le) ({increase}))" if several else f"sum({increase})"
+
+
+def _by_bound(les: Iterable[str]) -> dict[float, list[str]]:
+    """Bound -> how it is spelled; what is no bound is left out."""
+    spelled: dict[float, list[str]] = {}
+    for le in les:
+        try:
+            spelled.setdefault(float(le), []).append(le)
+        except ValueError:
+            continue
+    return spelled
+
+
+def _serves(bound: float, wanted: float) -> bool:
+    """Whether a bound is no laxer than the threshold. One that differs in the last bits of a float is the same: 0.2 seconds and 200 / 1000."""
+    return math.isfinite(bound) and (bound <= wanted or math.isclose(bound, wanted, rel_tol=1e-9))
 
 
 def promql(good: str, total: str, allowed: bool) -> Query:

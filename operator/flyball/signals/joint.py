@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from flyball.signals.answers import NoValue, Series, SignalError
-from flyball.signals.prometheus import Prometheus
+from flyball.signals.outage import Held
+from flyball.signals.prometheus import Prometheus, Unanswered
 
 TOGETHER = 32
 """Questions in one query: Prometheus looks up their series one after the other; with more there is little of a query's own cost left to share."""
@@ -85,9 +86,11 @@ class Joint:
         """What each expression's asker is to be told."""
         try:
             return [*await self._together(expressions, at)]
+        except Held as error:
+            return [error for _ in expressions]  # it was not asked, so that none of them is to blame
         except SignalError as error:
             self._part(expressions)
-            if error.reason is NoValue.UNREACHABLE or len(expressions) == 1:
+            if isinstance(error, Unanswered) or error.reason is NoValue.UNREACHABLE or len(expressions) == 1:
                 return [error for _ in expressions]
             return await asyncio.gather(*(self._retold(expression, at) for expression in expressions))
 

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 
 from flyball.cpu.tower import Reading
 from flyball.signals.answers import NoValue, Series, SignalError, single
-from flyball.signals.indicators import LONG_SECONDS, SUBQUERY_SECONDS, Histogram, Query, both, bounds, freshness, resolve
+from flyball.signals.indicators import LONG_SECONDS, SUBQUERY_SECONDS, Histogram, Query, both, bounds, fallbacks, freshness, resolve
 from flyball.signals.prometheus import Prometheus
 from flyball.slo import Cell, Ledger, Objective, cell_start
 
 REDISCOVER_SECONDS = 600.0
 """Bucket bounds change only with a new version of the application."""
+
+PAST_VERSIONS = 24
+"""Moments of the window at which the bounds of then are looked up, before its cells are read back."""
 
 LATE_CELLS = 2
 """Finished cells that are read again each time: the scrape that completes them may come a moment after their end."""
@@ -55,6 +58,8 @@ class ObjectiveReader:
         self._lookback = lookback_seconds
         self._query: Query | None = None
         self._resolved_at = -math.inf
+        self._bounds: dict[str, float] = {}
+        """`le` label by which some series count -> when they last did (Unix seconds)."""
         self._scrape_seconds = SUBQUERY_SECONDS
         self._read_to = -math.inf
         self.ledger = Ledger(objective)
@@ -84,13 +89,26 @@ class ObjectiveReader:
     async def _resolve(self, now: float) -> Query:
         if self._query is None or now - self._resolved_at > REDISCOVER_SECONDS:
             if isinstance(self._source, Histogram):
-                series = await self._prometheus.instant(bounds(self._source), now)
-                les = [labels for one in series if (labels := one.labels.get("le"))]
-                self._query = resolve(self._source, self.ledger.objective.threshold_seconds, les)
+                self._query = await self._resolved(self._source, now)
             else:
                 self._query = self._source()
             self._resolved_at = now
         return self._query
+
+    async def _resolved(self, histogram: Histogram, now: float) -> Query:
+        """The counters by which all series count that there are, or were in the window."""
+        objective = self.ledger.objective
+        latest = await self._prometheus.instant(bounds(histogram), now)
+        past: list[Series] = []
+        if self._query is None:
+            step = objective.window_seconds / PAST_VERSIONS
+            past = await self._prometheus.range(bounds(histogram), now - objective.window_seconds, now - step, step)
+        for time, counts in _counts([*past, *latest]).items():
+            for le in fallbacks(histogram, objective.threshold_seconds, counts):
+                self._bounds[le] = max(time, self._bounds.get(le, -math.inf))
+        self._bounds = {le: time for le, time in self._bounds.items() if now - time <= objective.window_seconds}
+        les = [label for one in latest if (label := one.labels.get("le"))]
+        return resolve(histogram, objective.threshold_seconds, les, self._bounds)
 
     async def _freshness(self, query: Query, now: float) -> float:
         """Time of the newest sample; learns the scrape interval on the way."""
@@ -128,6 +146,16 @@ class ObjectiveReader:
     def _counted(self, query: Query, length: float) -> str:
         """Requests of a cell and of the scrape before it: what lies between two cells' samples would belong to neither otherwise."""
         return both(query, length + self._scrape_seconds)
+
+
+def _counts(series: list[Series]) -> dict[float, dict[str, float]]:
+    """Time -> how many series had each `le` label then."""
+    found: dict[float, dict[str, float]] = {}
+    for one in series:
+        for time, count in one.points:
+            if le := one.labels.get("le"):
+                found.setdefault(time, {})[le] = count
+    return found
 
 
 def _split(series: list[Series]) -> tuple[tuple[tuple[float, float], ...] | None, tuple[tuple[float, float], ...] | None]:

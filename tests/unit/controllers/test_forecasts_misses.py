@@ -8,10 +8,11 @@ import math
 import numpy as np
 import pytest
 
+from flyball.controllers.predictiveautoscaler.ahead import Ahead
 from flyball.controllers.predictiveautoscaler.forecasts import FAILURES_MOST, Forecasts, Series
 from flyball.replicas.misses import MEDIAN, RATIOS, cheapest
 from flyball.signals import NoValue, SignalError
-from flyball.signals.demand import BEHIND_SECONDS, DemandQuery
+from flyball.signals.demand import BEHIND_SECONDS, DemandQuery, counter
 
 START = 1_700_000_040.0 - 1_700_000_040.0 % 60
 QUERY = DemandQuery("sum(rate(requests_total[60s]))", None)
@@ -81,6 +82,21 @@ def test_the_history_teaches_before_the_first_look(begun: Scene) -> None:
     # Surges of 5 % of the minutes: a hundred replicas more are worth it from 2,000 replica-minutes on, not at 500.
     assert begun.worth(500.0) < 130
     assert begun.worth(10_000.0) > 190
+
+
+def test_the_history_is_held_against_what_was_expected_as_far_ahead_as_its_means_are_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    most = Ahead.most
+
+    def noted(ahead: Ahead, seconds: float, quantile: float) -> float:
+        asked.append(seconds)
+        return most(ahead, seconds, quantile)
+
+    monkeypatch.setattr(Ahead, "most", noted)
+    scene = Scene(START + HOURS * 3600)
+    scene.forecasts.follow(WEB, counter("shop", "requests_total", {}, rate_seconds=240.0), LEAD)
+    scene.admit()
+    assert set(asked) == {LEAD + 120.0}
 
 
 def test_without_a_price_nothing_is_counted(begun: Scene) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,11 @@ def test_a_mean_over_a_minute_is_half_a_minute_behind_so_the_forecast_looks_that
     found = need(seen(ahead), 300.0, 0.95, now)
     assert found.forecast == ahead.most(300.0 + BEHIND_SECONDS, 0.95)
     assert not found.why
+
+
+def test_a_mean_over_four_minutes_is_two_behind(ahead: Ahead) -> None:
+    longer = replace(seen(ahead), behind_seconds=120.0)
+    assert need(longer, 300.0, 0.95, ahead.forecast.time).forecast == ahead.most(420.0, 0.95)
 
 
 def test_the_age_of_the_forecast_is_added(ahead: Ahead) -> None:

@@ -114,6 +114,7 @@ def test_at_the_end_what_was_held_back_is_written_but_for_numbers_that_hardly_mo
         ("web", "pay", True),
         ({"message": "a", "skillPercent": 1}, {"message": "b", "skillPercent": -9}, False),
         (None, "1", True),
+        ({"forecasts": [{"seconds": 300, "demand": "10"}]}, {"forecasts": [{"seconds": 300, "demand": "20"}]}, False),
     ],
 )
 def test_what_has_moved(now: Any, then: Any, differs: bool) -> None:

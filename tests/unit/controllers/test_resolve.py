@@ -63,12 +63,20 @@ def raw(**changes: Any) -> dict[str, Any]:
     return body | changes
 
 
+def controlled(kind: str, name: str) -> dict[str, Any]:
+    return {"ownerReferences": [{"kind": kind, "name": name, "controller": True}]}
+
+
 @pytest.mark.parametrize(
     ("what", "metadata", "owner"),
     [
         ("a ReplicaSet of a Deployment stands for the Deployment", {}, "Deployment/cart"),
         ("a ReplicaSet with a name of its own is itself", {"labels": {}}, "ReplicaSet/cart-5d9f7"),
         ("another controller is itself", {"ownerReferences": [{"kind": "StatefulSet", "name": "db", "controller": True}]}, "StatefulSet/db"),
+        ("a kind that no object has names nobody", controlled("K" * 64, "web"), "Pod/cart-5d9f7-abcde"),
+        ("a name that no object has names nobody", controlled("Rollout", "a" * 254), "Pod/cart-5d9f7-abcde"),
+        ("no name names nobody", controlled("Rollout", ""), "Pod/cart-5d9f7-abcde"),
+        ("a ReplicaSet that is named by the hash alone is itself", controlled("ReplicaSet", "-5d9f7"), "ReplicaSet/-5d9f7"),
         ("an owner that does not control does not count", {"ownerReferences": [{"kind": "Node", "name": "n"}]}, "Pod/cart-5d9f7-abcde"),
     ],
 )
@@ -104,3 +112,15 @@ def test_the_cache_forgets_deleted_pods_and_empty_namespaces() -> None:
     cache.update(raw(), deleted=True)
     cache.update(raw(), deleted=True)
     assert not cache._pods
+
+
+def sidecar(**more: Any) -> dict[str, Any]:
+    return {"name": "istio-proxy", "resources": {"limits": {"cpu": "500m"}, "requests": {"cpu": "100m"}}, **more}
+
+
+def test_a_sidecar_that_is_an_init_container_counts_and_one_that_ends_does_not() -> None:
+    containers = raw()["spec"]["containers"]
+    kept = slim(raw(spec={"initContainers": [sidecar(restartPolicy="Always"), sidecar()], "containers": containers}))
+    assert kept is not None
+    assert [(its.name, its.request_milli, its.limit_milli) for its in kept.containers] == [("istio-proxy", 100, 500), ("main", 250, 1500)]
+    assert kept.grant_milli == 2000, "what cAdvisor's use is a share of"

@@ -8,18 +8,15 @@ import aiohttp
 
 from flyball.api.latencyslo import LatencySLO
 from flyball.controllers.latencyslo.signals import Seen, SignalReaders
-from flyball.controllers.shared.outage import Outage
-from flyball.signals.answers import NoValue, SignalError
+from flyball.signals.answers import NoValue
 from flyball.signals.prometheus import Prometheus
 from tests.api_objects import full_slo
 
 
 def test_an_objective_is_steered_as_the_spec_says_it() -> None:
     async def read() -> Seen:
-        away = Outage()
-        away.note(SignalError(NoValue.UNREACHABLE, "away"), 1000.0)
         async with aiohttp.ClientSession() as session:
-            readers = SignalReaders(Prometheus("http://127.0.0.1:9", session), away, 60.0, allow_promql=True)
+            readers = SignalReaders(Prometheus("http://127.0.0.1:9", session), 60.0, allow_promql=True)
             return await readers.read(LatencySLO.parse(full_slo()), 1000.0)
 
     seen = asyncio.run(read())

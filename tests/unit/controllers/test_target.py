@@ -33,6 +33,16 @@ def test_a_selector_as_scale_writes_it(text: str, labels: dict[str, str], matche
     assert parse_selector(text).matches(labels) is matches
 
 
+def test_a_selector_of_more_terms_and_values_than_our_own_objects_may_have_is_read_as_well() -> None:
+    values, terms = [f"v{number}" for number in range(40)], [f"l{number}=x" for number in range(40)]
+    its = parse_selector(f"tier in ({','.join(values)}),{','.join(terms)},!gone,zone!=a")
+    labels = {"tier": "v39", "zone": "b", **{f"l{number}": "x" for number in range(40)}}
+    assert its.matches(labels)
+    assert its.exact == ("l0", "x")
+    for other in ({"tier": "v40"}, {"l39": "y"}, {"gone": ""}, {"zone": "a"}):
+        assert not its.matches({**labels, **other})
+
+
 def test_what_is_no_selector_is_told() -> None:
     with pytest.raises(TargetError, match="cannot be read"):
         parse_selector("app>web(")

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from flyball.crosscheck import worker as module
 from flyball.crosscheck.worker import Trouble, Worker
 from tests.unit.crosscheck import jobs
 
@@ -99,3 +100,26 @@ def test_a_parent_that_is_killed_leaves_no_process_behind() -> None:
         parent.send_signal(signal.SIGKILL)
         assert ended(descriptor)
         os.close(descriptor)
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), NotImplementedError("system provides too few semaphores")])
+async def test_a_process_that_cannot_be_made_is_told_and_tried_again(error: Exception, monkeypatch: pytest.MonkeyPatch, worker: Worker) -> None:
+    def none_left(*_: object, **__: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "ProcessPoolExecutor", none_left)
+        for _ in range(2):
+            with pytest.raises(Trouble, match=r"cannot be made: .*[Tt]oo") as caught:
+                await worker.run(jobs.whoami)
+            assert caught.value.kind == "died"
+    assert (await worker.run(jobs.whoami))[0] == worker.pid
+
+
+async def test_a_process_whose_start_fails_is_no_process_for_the_next_call() -> None:
+    worker = Worker(limit_seconds=5.0, prepare=jobs.raises)
+    for _ in range(2):
+        with pytest.raises(Trouble, match="cannot be started: ArithmeticError: no fit") as caught:
+            await worker.run(jobs.whoami)
+        assert caught.value.kind == "died", "not the call's own trouble"
+        assert worker.pid is None

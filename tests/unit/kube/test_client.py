@@ -172,3 +172,26 @@ async def test_a_request_asks_no_thread_for_the_environment(kube: Kube, monkeypa
 
     monkeypatch.setattr(asyncio, "to_thread", never)
     assert await kube.get("/version") == {"metadata": {}}
+
+
+RBAC = 'User "system:serviceaccount:flyball-system:flyball-operator" cannot patch resource "throttleplans" in API group "flyball.dev"'
+QUOTA = "exceeded quota: plans, requested: count/throttleplans.flyball.dev=1, used: count/throttleplans.flyball.dev=1"
+
+
+@pytest.mark.parametrize(
+    ("what", "message", "about_object"),
+    [
+        ("no right in a namespace", f'throttleplans.flyball.dev "shop" is forbidden: {RBAC} in the namespace "shop"', False),
+        ("no right, and why", f'throttleplans.flyball.dev is forbidden: {RBAC} at the cluster scope: requires one of ["x"] permission(s)', False),
+        ("no right to a path", 'forbidden: User "system:anonymous" cannot get path "/apis"', False),
+        ("a quota", f'throttleplans.flyball.dev "shop" is forbidden: {QUOTA}', True),
+        ("a webhook", 'admission webhook "policy.example" denied the request: User bob cannot throttle', True),
+        ("a policy", "throttleplans.flyball.dev \"shop\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no", True),
+        ("something that is no API server", "Forbidden", False),
+    ],
+)
+async def test_a_403_is_everybodys_where_it_is_about_our_rights(kube: Kube, api: Api, what: str, message: str, about_object: bool) -> None:
+    api.handler = refusal(403, message)
+    with pytest.raises(KubeError) as caught:
+        await kube.apply("/x", {})
+    assert caught.value.about_object is about_object, what

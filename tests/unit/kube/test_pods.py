@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,3 +46,15 @@ def test_pods_that_are_gone_leave_nothing_behind() -> None:
     cache.update(body("shop", 1, {"app": "pay"}), deleted=False)
     cache.update(body("shop", 1, {"app": "pay"}), deleted=True)
     assert cache._by_label == {"app": {}}
+
+
+def test_a_pod_that_cannot_be_read_is_not_kept_nor_what_was_kept_under_its_name() -> None:
+    cache, shop = PodCache(), LabelSelector(match_labels={"app": "web"})
+    cache.selected("shop", shop)
+    cache.update(body("shop", 1, {"app": "web"}), deleted=False)
+    odd = body("shop", 1, {"app": "web"}) | {"spec": {"containers": [{"name": "main", "resources": {"limits": {"cpu": "a lot"}}}]}}
+    with pytest.raises(ValueError, match="a lot"):
+        cache.update(odd, deleted=False)
+    assert cache.selected("shop", shop) == list(cache.of("shop")) == []
+    cache.update(body("shop", 1, {"app": "web"}), deleted=False)
+    assert [pod.name for pod in cache.selected("shop", shop)] == ["web-1"]

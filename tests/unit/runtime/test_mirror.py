@@ -85,3 +85,12 @@ def test_a_watch_is_dead_when_two_checks_running_found_something(mirror: Mirror)
     assert not mirror.failing
     mirror.checked(1)
     assert mirror.failing
+
+
+def test_the_end_of_another_object_of_the_name_is_no_news(clock: Clock) -> None:
+    mirror = Mirror(clock)
+    mirror.take("ADDED", {**meta(A, 9), "uid": "new"})
+    assert not mirror.take("DELETED", {**meta(A, 8), "uid": "old"})
+    assert mirror.uid(A) == "new"
+    assert mirror.take("DELETED", {**meta(A, 10), "uid": "new"})
+    assert mirror.uid(A) == ""

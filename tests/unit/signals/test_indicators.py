@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -88,3 +90,40 @@ def test_the_chosen_bound_is_the_largest_that_is_not_laxer(threshold: float, bou
     assert used is not None
     assert used <= threshold * (1 + 1e-9)
     assert not any(used * (1 + 1e-9) < bound <= threshold for bound in bounds)
+
+
+def test_while_and_after_a_bucket_is_added_each_series_counts_by_the_best_that_it_has() -> None:
+    query = indicators.resolve(shop(bad={"code": "5.."}), 0.2, ["0.1", "0.2", "0.25", "+Inf"], before={"0.1", "0.20", "0.25", "+Inf"})
+    series = 'latency_bucket{namespace="shop",service="gateway",le=~"0\\\\.1|0\\\\.2",code!~"5.."}'
+    assert query.good == f"sum(max without (le) (increase({series}[{{window}}s])))"
+    assert (query.threshold_used, query.hint) == (0.2, None)
+
+
+def test_as_long_as_all_series_have_the_bound_no_other_is_read() -> None:
+    query = indicators.resolve(shop(), 0.2, ["0.1", "0.2", "+Inf"], before={"0.2"})
+    assert query.good == indicators.resolve(shop(), 0.2, ["0.1", "0.2", "+Inf"]).good
+
+
+@pytest.mark.parametrize(
+    ("what", "counts", "les"),
+    [
+        ("all have the best", {"0.1": 9, "0.2": 9, "0.5": 9, "+Inf": 9}, {"0.2"}),
+        ("all have it, spelled in two ways", {"0.1": 9, "0.2": 4, "2e-1": 5, "+Inf": 9}, {"0.2", "2e-1"}),
+        ("a rollout that adds it", {"0.05": 9, "0.1": 9, "0.2": 4, "0.25": 9, "+Inf": 9}, {"0.2", "0.1"}),
+        ("nobody has it yet", {"0.05": 9, "0.1": 9, "0.25": 9, "+Inf": 9}, {"0.1"}),
+        ("two versions with nothing in common", {"0.15": 5, "0.2": 4, "+Inf": 9}, {"0.2", "0.15"}),
+        ("none at or below", {"0.5": 9, "+Inf": 9}, set()),
+        ("nothing at all", {}, set()),
+    ],
+)
+def test_bounds_are_read_down_to_one_that_all_series_have(what: str, counts: dict[str, float], les: set[str]) -> None:
+    assert indicators.fallbacks(shop(), 0.2, counts) == les, what
+
+
+@given(st.lists(st.sets(st.sampled_from(["0.05", "0.1", "0.15", "0.2", "0.25", "1"])), min_size=1, max_size=6))
+def test_the_best_bound_of_every_series_is_among_those_that_are_read(series: list[set[str]]) -> None:
+    counts = dict(Counter(le for its in series for le in (*its, "+Inf")))
+    read = indicators.fallbacks(shop(), 0.2, counts)
+    for its in series:
+        best = max((le for le in its if float(le) <= 0.2), key=float, default=None)
+        assert best is None or best in read

@@ -18,12 +18,12 @@ from flyball.api.meta import InvalidObject, Metadata
 from flyball.api.throttleplan import ThrottlePlanSpec
 from flyball.controllers.latencyslo import conflicts, plan, status
 from flyball.controllers.latencyslo.decisions import Effect, Record
+from flyball.controllers.latencyslo.export import Exporter
 from flyball.controllers.latencyslo.plans import Plans
 from flyball.controllers.latencyslo.resolve import resolve
 from flyball.controllers.latencyslo.signals import Seen, SignalReaders
 from flyball.controllers.shared.autoscalers import Autoscalers
 from flyball.controllers.shared.conditions import timestamp
-from flyball.controllers.shared.outage import Outage
 from flyball.controllers.shared.reporter import Reporter, Told
 from flyball.cpu import tower
 from flyball.kube import paths
@@ -54,8 +54,6 @@ class Memory:
     stance: str = ""
     """Mode in effect, or that it is suspended; empty before the first look of all."""
     told: Told = field(default_factory=Told)
-    exported: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
-    """Objectives and groups that have series."""
 
 
 class Controller:
@@ -70,11 +68,10 @@ class Controller:
         self.pods = PodCache()
         self._prometheus = prometheus
         self._reporter = Reporter("LatencySLO", paths.latencyslo, kube, recorder, metrics, clock)
-        self._metrics = metrics
+        self._exporter = Exporter(metrics)
         self._settings = settings
         self._clock = clock
         self._autoscalers = Autoscalers(kube)
-        self._outage = Outage()
         self._parsed: dict[Key, tuple[tuple[Any, Any], LatencySLO | None]] = {}
         self._memory: dict[Key, Memory] = {}
 
@@ -107,9 +104,15 @@ class Controller:
 
     async def _rest(self, key: Key, its: Metadata, before: LatencySLOStatus, memory: Memory, reason: Reason, message: str) -> None:
         """Nothing is taken, and what is learned begins anew afterwards."""
-        await self.plans.drop(key)
-        memory.tower, memory.acting = tower.TowerState(), False
+        await self.give_back(key)
         await self._reporter.report(its, before, memory.told, status.resting(its, before, reason, message, memory.record, self._clock()))
+
+    async def give_back(self, key: Key) -> None:
+        """Take an object's plan away, whatever its looks come to; the next one that comes to its end begins at zero. Raises KubeError."""
+        self._exporter.rest(key)
+        await self.plans.drop(key)
+        if memory := self._memory.get(key):
+            memory.tower, memory.acting = tower.TowerState(), False
 
     def _take_stance(self, memory: Memory, stance: str) -> None:
         if memory.stance not in ("", stance):
@@ -149,9 +152,9 @@ class Controller:
         if checkpoint and len(checkpoint) > CHECKPOINT_LENGTH:
             log.warning("%s/%s: the tower's state is too long to be kept; a restart begins at target zero", *key)
             checkpoint = None
-        facts = status.Facts(slo, mode, workloads, verdicts, seen, queries, decision, memory.record, checkpoint, conflict)
-        await self._reporter.report(slo.metadata, slo.status, memory.told, status.build(facts))
-        self._export(key, seen, decision, memory)
+        built = status.build(status.Facts(slo, mode, workloads, verdicts, seen, queries, decision, memory.record, checkpoint, conflict))
+        self._exporter.export(key, seen, decision, built.saved_percent)
+        await self._reporter.report(slo.metadata, slo.status, memory.told, built)
 
     def _remember(self, key: Key, memory: Memory, decision: tower.Decision, seen: Seen, cores: Any) -> None:
         effect = Effect(decision.burn_rate, cores.allocated_milli / 1000 if cores else math.nan)
@@ -179,11 +182,11 @@ class Controller:
         self._parsed.pop(key, None)
         await self.plans.drop(key)
         if self._memory.pop(key, None):
-            self._metrics.drop(*key)
+            self._exporter.forget(key)
 
     def _restore(self, its: Metadata, before: LatencySLOStatus) -> Memory:
         """What the last operator knew; the ledger is read back from Prometheus at the first look."""
-        readers = SignalReaders(self._prometheus, self._outage, self._settings.lookback_seconds, self._settings.allow_promql)
+        readers = SignalReaders(self._prometheus, self._settings.lookback_seconds, self._settings.allow_promql)
         try:
             stored = json.loads(before.checkpoint or "null")
         except ValueError:
@@ -192,27 +195,6 @@ class Controller:
         suspended = any(condition.reason == Reason.SUSPENDED for condition in before.conditions)
         stance = SUSPENDED if suspended else before.mode or ""
         return Memory(its.uid, readers, tower.TowerState.from_json(stored), Record.restored(before), stored is not None, stance)
-
-    def _export(self, key: Key, seen: Seen, decision: tower.Decision, memory: Memory) -> None:
-        metrics = self._metrics
-        for reading in seen.readings:
-            labels, budget = (*key, reading.objective.name), reading.budget
-            metrics.budget_left.labels(*labels).set(budget.left)
-            metrics.slow_ratio.labels(*labels).set(budget.slow_share)
-            metrics.minutes_above.labels(*labels).set(budget.minutes_above)
-            metrics.requests.labels(*labels).set(budget.requests)
-            if reading.usable and reading.total > 0:
-                metrics.burn_rate.labels(*labels).set(reading.slow / reading.total / reading.objective.allowed_share)
-        exported = frozenset(reading.objective.name for reading in seen.readings), frozenset(decision.targets)
-        if exported != memory.exported:
-            metrics.keep(*key, objectives=exported[0], groups=exported[1])
-            memory.exported = exported
-        for group, target in decision.targets.items():
-            metrics.target.labels(*key, group).set(target)
-        metrics.decisions.labels(*key, decision.reason.value).inc()
-        saved = memory.told.latest.get("savedPercent")
-        if saved is not None:
-            metrics.saved.labels(*key).set(saved / 100)
 
     def _others(self, key: Key) -> Iterator[LatencySLO]:
         """The namespace's other objects, their specs parsed once a generation."""

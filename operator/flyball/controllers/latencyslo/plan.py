@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,6 +51,41 @@ def manifest(slo: LatencySLO, spec: ThrottlePlanSpec) -> dict[str, Any]:
         "metadata": {"name": its.name, "namespace": its.namespace, "ownerReferences": [owner]},
         "spec": spec.to_api(),
     }
+
+
+def in_force(plan: Mapping[str, Any] | None) -> bool:
+    """Whether agents take something for a plan as the API server has it."""
+    return plan is not None and plan.get("action") == Action.CONTROL
+
+
+def gives_back(before: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> bool:
+    """Whether one plan takes less of anything than the plan before it, whatever more it takes elsewhere. In doubt: yes."""
+    if before is None or not in_force(before):
+        return False
+    if not in_force(wanted):
+        return True
+    were, will = _owners(before), _owners(wanted)
+    switched_off = any(before.get(valve) and not wanted.get(valve) for valve in ("quota", "weight"))
+    fewer = wanted.get("canaryPercent", EVERYONE) < before.get("canaryPercent", EVERYONE)
+    kept = wanted.get("keepPermille", 0) > before.get("keepPermille", 0)
+    return switched_off or fewer or kept or any(owner not in will or _relieved(its, will[owner]) for owner, its in were.items())
+
+
+def _owners(plan: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    return {(its["owner"]["kind"], its["owner"]["name"]): its for its in plan["workloads"]}
+
+
+def _relieved(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a workload is to be throttled less, or some of its pods or containers not at all or from a higher floor."""
+    lower = wanted["throttlePermille"] < before["throttlePermille"]
+    were, will = _floors(before), _floors(wanted)
+    higher = any(will.get(name, will.get("*", math.inf)) > were.get(name, were.get("*", math.inf)) for name in {*were, *will})
+    return lower or higher or before.get("selector") != wanted.get("selector")
+
+
+def _floors(workload: Mapping[str, Any]) -> dict[str, float]:
+    """Container -> millicores that it keeps; all that it has, where it is left alone."""
+    return {its["name"]: math.inf if its.get("control") == Control.OFF else its.get("minMilli", 0) for its in workload["containers"]}
 
 
 def _workload(workload: Resolved, verdict: Verdict, decision: Decision) -> PlannedWorkload:

@@ -1,4 +1,4 @@
-"""The ThrottlePlans that there are, as watched, and the writing of them: only on a difference, and never by force."""
+"""The ThrottlePlans that there are, as watched, and the writing of them: only on a difference, and by force only to give back."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ from flyball.kube.client import Conflict, Kube, KubeError
 from flyball.runtime.metrics import Metrics
 
 Key = tuple[str, str]
+
+
+class NotGivenBack(KubeError):
+    """A plan neither changes nor goes. Only agents that see an old Lease give back then: it may not be renewed, though one object is the reason."""
+
+    @property
+    def about_object(self) -> bool:
+        return False
 
 
 class Plans:
@@ -38,23 +46,50 @@ class Plans:
         return self._specs.get(key) != wanted.to_api()
 
     async def write(self, key: Key, slo: LatencySLO, wanted: ThrottlePlanSpec) -> str | None:
-        """Write a plan. Returns a sentence when someone else owns part of it. Raises KubeError."""
+        """Write a plan. Returns a sentence when someone else owns part of it, who keeps it unless the plan gives back. Raises KubeError.
+
+        A plan that gives back and is refused goes altogether: what was taken must not stay because the plan is not to somebody's liking.
+        """
         spec, before = wanted.to_api(), self._specs.get(key)
+        back = plan.gives_back(before, spec)
         self._specs[key] = spec  # before it is written: the watch may be faster than the answer, and our own writes are no news
         try:
-            await self._kube.apply(paths.throttleplan(*key), plan.manifest(slo, wanted))
+            told = await self._apply(key, plan.manifest(slo, wanted), force=back)
         except KubeError as error:
             if self._specs.get(key) is spec:  # else a watch has told it better meanwhile
                 self.take(key, before)
-            if isinstance(error, Conflict):
-                return f"ThrottlePlan {key[1]} is also written by someone else: {error}"
+            if isinstance(error, Conflict) and not back:
+                return _also_written(key, error)
+            if back and error.status:
+                await self.drop(key)
             raise
         self._metrics.writes.labels("throttleplan").inc()
+        return told
+
+    async def _apply(self, key: Key, manifest: Mapping[str, Any], *, force: bool) -> str | None:
+        """Apply a plan, in spite of another's claims only where asked to; then they are returned as a sentence. Raises KubeError."""
+        try:
+            await self._kube.apply(paths.throttleplan(*key), manifest)
+        except Conflict as error:
+            if not force:
+                raise
+            await self._kube.apply(paths.throttleplan(*key), manifest, force=True)
+            return f"{_also_written(key, error)} It was written over, to give CPU back."
         return None
 
     async def drop(self, key: Key) -> None:
-        """Delete the plan, if there is one. Raises KubeError."""
-        if key in self._specs:
+        """Delete the plan, if there is one. Raises KubeError; NotGivenBack where the one object's plan stays in force."""
+        if key not in self._specs:
+            return
+        try:
             await self._kube.delete(paths.throttleplan(*key))
-            self._metrics.writes.labels("throttleplan").inc()
-            self._specs.pop(key, None)
+        except KubeError as error:
+            if error.about_object and plan.in_force(self._specs.get(key)):
+                raise NotGivenBack(error.status, f"ThrottlePlan {key[1]} cannot be deleted, and agents go on with it: {error}") from error
+            raise
+        self._metrics.writes.labels("throttleplan").inc()
+        self._specs.pop(key, None)
+
+
+def _also_written(key: Key, error: Conflict) -> str:
+    return f"ThrottlePlan {key[1]} is also written by someone else: {error}"

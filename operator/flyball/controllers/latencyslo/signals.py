@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from flyball.api.latencyslo import LatencySLO
 from flyball.api.objective import Objective
-from flyball.controllers.shared.outage import Outage
 from flyball.cpu.tower import Observation, Reading, WorkloadView
 from flyball.signals import NoValue, ObjectiveReader, Prometheus, SignalError, WorkloadUsage, indicators, read_workloads
 from flyball.slo import Objective as SLObjective
@@ -35,8 +34,7 @@ class Seen:
 class SignalReaders:
     """The readers of one object's objectives; they keep their ledgers as long as the objectives stay the same."""
 
-    def __init__(self, prometheus: Prometheus, outage: Outage, lookback_seconds: float, allow_promql: bool) -> None:
-        self._outage = outage
+    def __init__(self, prometheus: Prometheus, lookback_seconds: float, allow_promql: bool) -> None:
         self._prometheus = prometheus
         self._lookback = lookback_seconds
         self._allow_promql = allow_promql
@@ -53,19 +51,15 @@ class SignalReaders:
         readings, problem = [], None
         for _, reader in self._readers.values():
             try:
-                self._outage.raise_if_on(now)
                 readings.append(await reader.read(now))
             except SignalError as error:
-                self._outage.note(error, now)
                 problem = problem or error
                 readings.append(reader.unknown(now))
         try:
-            self._outage.raise_if_on(now)
             # Agents are scraped about as often as the application: what serves its counters serves theirs.
             lookback = max([self._lookback, *(reader.lookback_seconds for _, reader in self._readers.values())])
             usage = await read_workloads(self._prometheus, slo.metadata.namespace, slo.metadata.name, lookback, now)
         except SignalError as error:
-            self._outage.note(error, now)
             # Without usage the targets still serve; only groups and savings are unknown.
             problem = problem or (error if error.reason is NoValue.UNREACHABLE else None)
             usage = {}

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flyball.api.meta import Owner
+from flyball.controllers.shared import raised
+from flyball.controllers.shared.raised import Raised
 from flyball.kube import paths
 from flyball.kube.client import Kube, NotFound
+
+log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 60.0
 FRESH_SECONDS = 1.0
@@ -38,6 +43,13 @@ class Autoscaler:
     """HPA: maxReplicas."""
     keda: str | None = None
     """HPA: the ScaledObject that made it."""
+    raised: Raised | None = None
+    """HPA: the record of a floor that a PredictiveAutoscaler raised."""
+
+    @property
+    def own_floor(self) -> int:
+        """HPA: minReplicas as its owner has it."""
+        return self.raised.own if self.raised and self.raised.to == self.floor else self.floor
 
 
 class Autoscalers:
@@ -48,6 +60,8 @@ class Autoscalers:
         self._listing: asyncio.Task[None] | None = None
         self._known: list[Autoscaler] = []
         self._listed_at = -math.inf
+        self._unread: set[str] = set()
+        """Objects of the last list that could not be read, which the log knows."""
 
     async def known(self, now: float, at_most_seconds: float = REFRESH_SECONDS) -> list[Autoscaler]:
         """All claims (`now`: monotonic seconds), listed so long ago at most. Raises KubeError."""
@@ -58,15 +72,26 @@ class Autoscalers:
         return self._known
 
     async def _list(self, now: float) -> None:
-        self._known = [
-            *map(horizontal, await self._kube.items(paths.autoscalers())),
-            *(vertical(body) for body in await self._vertical() if body["spec"].get("targetRef")),
-        ]
+        told, self._unread = self._unread, set()
+        horizontals, verticals = await self._kube.items(paths.autoscalers()), await self._vertical()
+        aimed = [body for body in verticals if (body.get("spec") or {}).get("targetRef")]
+        self._known = [*self._claims(horizontal, horizontals, told), *self._claims(vertical, aimed, told)]
         self._listed_at = now
 
-    def moved(self, hpa: Autoscaler, floor: int) -> None:
-        """We have set an HPA's floor ourselves; the next list is up to a minute away."""
-        self._known = [replace(its, floor=floor) if its == hpa else its for its in self._known]
+    def _claims(self, read: Callable[[Mapping[str, Any]], Autoscaler], bodies: Iterable[Mapping[str, Any]], told: set[str]) -> Iterator[Autoscaler]:
+        """What each object claims. One that cannot be read claims nothing, and takes nobody along."""
+        for body in bodies:
+            try:
+                yield read(body)
+            except Exception as error:  # a loop's edge: anybody may make such an object, and all looks of the cluster wait for this list
+                named = f"{read.__name__} autoscaler {_named(body)}"
+                self._unread.add(named)
+                if named not in told:
+                    log.warning("the %s is left out, it cannot be read: %r", named, error)
+
+    def seen(self, hpa: Autoscaler) -> None:
+        """An HPA as it was read or written by itself; the next list is up to a minute away."""
+        self._known = [hpa if its.horizontal and (its.namespace, its.name) == (hpa.namespace, hpa.name) else its for its in self._known]
 
     async def _vertical(self) -> list[dict[str, Any]]:
         try:
@@ -91,6 +116,7 @@ def horizontal(body: Mapping[str, Any]) -> Autoscaler:
         floor=spec.get("minReplicas") or 1,
         ceiling=spec.get("maxReplicas") or 0,
         keda=next((its["name"] for its in owners if its["kind"] == "ScaledObject"), None),
+        raised=raised.read(body["metadata"]),
     )
 
 
@@ -102,4 +128,9 @@ def vertical(body: Mapping[str, Any]) -> Autoscaler:
 
 def _identity(body: Mapping[str, Any], reference: str) -> tuple[str, str, Owner]:
     metadata, target = body["metadata"], body["spec"][reference]
-    return metadata["namespace"], metadata["name"], Owner(kind=target["kind"], name=target["name"])
+    return metadata["namespace"], metadata["name"], Owner.unchecked(target["kind"], target["name"])
+
+
+def _named(body: Mapping[str, Any]) -> str:
+    metadata = body.get("metadata") or {}
+    return f"{metadata.get('namespace')}/{metadata.get('name')}"

@@ -1,8 +1,12 @@
-"""What all objects know of Prometheus being away: one look finds it out, the others need not wait for their own timeouts."""
+"""What the objects of one kind know of Prometheus being away, by the time at which their looks began.
+
+The client knows it for all kinds, and by the time at which a query failed (`signals.outage`): what it has only repeated is not news here.
+"""
 
 from __future__ import annotations
 
 from flyball.signals import NoValue, SignalError
+from flyball.signals.outage import Held
 
 OUTAGE_SECONDS = 10.0
 """After Prometheus did not answer, nobody asks it for this long: looks that wait out their timeouts one by one would take longer than a tick."""
@@ -17,6 +21,8 @@ class Outage:
 
     def note(self, error: SignalError, now: float) -> None:
         """A query failed."""
+        if isinstance(error, Held):
+            return  # or an outage that is over would be held for one that goes on
         if error.reason is NoValue.UNREACHABLE and not self._until - OUTAGE_SECONDS <= now < self._until:
             self._message, self._until = str(error), now + OUTAGE_SECONDS
 

@@ -18,9 +18,9 @@ STATUS_SECONDS = 30.0
 """Numbers in the status are written this often at most; conditions, modes and decisions at once. A write costs the API server and every watcher."""
 MOVED = 0.1
 """A decimal that differs by less than this share from what was written tells its reader nothing to act on; live values are in the metrics."""
-LOOSE = frozenset({"message", "lastTransitionTime", "skillPercent", "wish", "reactive", "proactive"})
-"""Texts repeat the numbers; skill lies around zero, where a tenth is noise; what a replica more or less would be for turns with the noise, and
-what comes of it is in `wanted` and in the decisions."""
+LOOSE = frozenset({"message", "lastTransitionTime", "skillPercent", "wish", "reactive", "proactive", "forecasts"})
+"""Texts repeat the numbers; skill lies around zero, where a tenth is noise; what a replica more or less would be for, and the forecasts that say so,
+turn with the noise, and what comes of them is in `wanted` and in the decisions."""
 
 _BAD = {
     ConditionType.READY: Status.FALSE,
