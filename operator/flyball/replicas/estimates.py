@@ -85,8 +85,8 @@ def estimate(observation: Observation, settings: PlanSettings, peaks: Mapping[st
 
 
 def replicas(demand: float, capacity: float) -> int:
-    """Fewest replicas that carry the demand."""
-    return max(0, math.ceil(demand / capacity - CERTAIN))
+    """Fewest replicas that carry the demand: one at least for any, however little, since none is for no demand alone."""
+    return max(int(demand > 0), math.ceil(demand / capacity - CERTAIN))
 
 
 def fade(peaks: Mapping[str, float], elapsed: float, observation: Observation, settings: PlanSettings) -> dict[str, float]:

@@ -57,6 +57,7 @@ CASES = [
     Case("fewer than the minimum are filled up at once", seen(10, current=1), 3, Reason.MINIMUM, replace(QUICK, minimum=3)),
     Case("money bounds before the maximum", seen(900, current=4), 5, Reason.COST, replace(QUICK, cost_ceiling=5)),
     Case("money does not go below the minimum", seen(900, current=4), 6, Reason.COST, replace(QUICK, cost_ceiling=5, minimum=6)),
+    Case("the least demand is demand", seen(1e-12, current=1), 1, Reason.DEMAND, replace(QUICK, minimum=0)),
     Case("no money for one replica is no reason for none while there is demand", seen(900, current=4), 1, Reason.COST, NO_MONEY),
     Case("nor to bring the first one back", seen(50, current=0), 1, Reason.DEMAND, NO_MONEY),
     Case("without demand it is none at last", seen(0, current=0), 0, Reason.IDLE, NO_MONEY),
