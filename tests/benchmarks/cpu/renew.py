@@ -56,13 +56,20 @@ def differences(row: Row, cell: Cell) -> list[str]:
 
 def main(policies: list[str]) -> int:
     page = json.loads(PAGE.read_text())
+    there = dict.fromkeys(row["policy"] for row in page["rows"])
+    unknown = [policy for policy in policies if policy not in there]
+    if unknown or not policies:
+        raise SystemExit(f"There are no rows of {', '.join(unknown) or 'no policy at all'}; name one or more of {', '.join(there)}.")
+    runs = os.environ.get("RUNS") or "12"
+    if not runs.isdecimal() or int(runs) < 1:
+        raise SystemExit(f"RUNS: {runs!r} is no number of runs; it is 1 or more.")
     known = known_cells()
     rows = [(row, known[row["application"], row["trace"], row["variant"]]) for row in page["rows"] if row["policy"] in policies]
     stale = [(row, cell) for row, cell in rows if row["key"] and row["key"] != key_of(row, cell)]
     if not stale:
         print("All keys of these rows are today's.")
         return 0
-    again = spread([row for row, _ in stale], int(os.environ.get("RUNS") or 12))
+    again = spread([row for row, _ in stale], int(runs))
     print(f"{len(stale)} of {len(rows)} rows have another key; {len(again)} are run again", file=sys.stderr)
     with ProcessPoolExecutor(int(os.environ.get("JOBS") or os.cpu_count() or 1)) as pool:
         found = pool.map(differences, again, [known[row["application"], row["trace"], row["variant"]] for row in again])

@@ -65,6 +65,16 @@ def test_where_one_figure_differs_nothing_is_written(a_page: Path, monkeypatch: 
     assert a_page.read_text() == before
 
 
+@pytest.mark.parametrize(
+    ("policies", "runs", "said"),
+    [(["flybal"], "2", "no rows of flybal; name one or more of flyball, vpa"), ([], "2", "no rows of no policy"), (["vpa"], "0", "RUNS: '0' is no")],
+)
+def test_what_does_not_exist_is_refused(policies: list[str], runs: str, said: str, a_page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNS", runs)
+    with pytest.raises(SystemExit, match=said):
+        renew.main(policies)
+
+
 def test_rows_without_a_key_are_left_for_the_next_run(a_page: Path) -> None:
     content = json.loads(a_page.read_text())
     for row in content["rows"]:

@@ -12,7 +12,6 @@ from flyball.api.predictiveautoscaler import PredictiveAutoscaler
 from flyball.controllers.predictiveautoscaler import signals
 from flyball.controllers.predictiveautoscaler.forecasts import Forecasts
 from flyball.controllers.predictiveautoscaler.signals import Learned, Reading, Seen
-from flyball.controllers.shared.outage import Outage
 from flyball.kube.pods import Pod, PodCache
 from flyball.replicas import Decision, Need, Observation
 from flyball.signals import Joint, Prometheus, SignalError
@@ -24,7 +23,6 @@ class Reader:
     def __init__(self, prometheus: Prometheus, forecasts: Forecasts, pods: PodCache, allow_promql: bool) -> None:
         self._prometheus = prometheus
         self._joint = Joint(prometheus)
-        self._outage = Outage()
         self._forecasts = forecasts
         self._pods = pods
         self._allow_promql = allow_promql
@@ -43,7 +41,7 @@ class Reader:
 
     async def utilisation(self, namespace: str, pods: Sequence[Pod], learned: Learned, now: float) -> None:
         """The CPU that pods use, into `learned`, where it was not asked for in the last minute."""
-        await signals.read_utilisation(self._joint, self._outage, namespace, pods, learned, now)
+        await signals.read_utilisation(self._joint, namespace, pods, learned, now)
 
     def seen(self, pas: PredictiveAutoscaler, readings: Sequence[Reading], learned: Learned, lead: float) -> list[Seen]:
         """Each demand with what is ahead of it; its series is followed from now on."""
@@ -83,5 +81,5 @@ class Reader:
         for demand in pas.spec.demands:
             client = self._prometheus if demand.promql else self._joint  # what a user wrote is asked as it was written
             window = learned.window(demand.name)
-            found.append(await signals.read_demand(client, self._outage, pas, demand, window, now, self._allow_promql))
+            found.append(await signals.read_demand(client, pas, demand, window, now, self._allow_promql))
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,6 @@ from flyball.api.behavior import PolicyUnit, ScaleDown, ScaleUp, SelectPolicy
 from flyball.api.demand import Demand
 from flyball.api.predictiveautoscaler import PredictiveAutoscaler, PredictiveAutoscalerSpec
 from flyball.controllers.predictiveautoscaler.ahead import Ahead
-from flyball.controllers.shared.outage import Outage
 from flyball.kube.pods import Pod
 from flyball.replicas import Behaviour, Need, PlanSettings, Policy
 from flyball.replicas import capacity as capacities
@@ -79,14 +79,12 @@ def query(demand: Demand, namespace: str, allow_promql: bool) -> demands.DemandQ
 
 
 async def read_demand(
-    prometheus: Asked, outage: Outage, pas: PredictiveAutoscaler, demand: Demand, window: demands.Window, now: float, allow_promql: bool
+    prometheus: Asked, pas: PredictiveAutoscaler, demand: Demand, window: demands.Window, now: float, allow_promql: bool
 ) -> Reading:
     """The demand as of now, as the mean over `window`, which learns on the way; never raises."""
     try:
-        outage.raise_if_on(now)
         reading = await demands.read(prometheus, query(demand, pas.metadata.namespace, allow_promql), window, now)
     except SignalError as error:
-        outage.note(error, now)
         return Reading(math.nan, math.inf, error)
     return Reading(reading.value, max(0.0, now - reading.time), None)
 
@@ -96,7 +94,7 @@ def utilisation_due(learned: Learned, now: float) -> bool:
     return not 0 <= now - learned.cpu_at < CPU_SECONDS
 
 
-async def read_utilisation(prometheus: Asked, outage: Outage, namespace: str, pods: Sequence[Pod], learned: Learned, now: float) -> None:
+async def read_utilisation(prometheus: Asked, namespace: str, pods: Sequence[Pod], learned: Learned, now: float) -> None:
     """CPU used by ready pods over what their specs grant, into `learned`, once a minute; NaN where nobody knows."""
     if not utilisation_due(learned, now):
         return
@@ -106,12 +104,9 @@ async def read_utilisation(prometheus: Asked, outage: Outage, namespace: str, po
     granted = sum(grant for grant in grants if grant)
     if not ready or not all(grants):
         return  # without a grant there is nothing that use could be a share of
-    try:
-        outage.raise_if_on(now)
-        names = "|".join(sorted(re.escape(pod.name).replace("\\", "\\\\") for pod in ready))
+    names = "|".join(sorted(re.escape(pod.name).replace("\\", "\\\\") for pod in ready))
+    with contextlib.suppress(SignalError):
         learned.utilisation = 1000 * await demands.cores(prometheus, demands.cpu(namespace, names), learned.cpu_window, now) / granted
-    except SignalError as error:
-        outage.note(error, now)
 
 
 def watch_starts(learned: Learned, pods: Sequence[Pod], now: float) -> None:

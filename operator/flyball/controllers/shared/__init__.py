@@ -1,1 +1,1 @@
-"""What the controllers of all kinds share: reporting, conditions, other autoscalers, outages of Prometheus."""
+"""What the controllers of all kinds share: reporting, conditions, other autoscalers."""
